@@ -7,7 +7,19 @@ import globals from 'globals';
 // pure libs import neither Nest, nor I/O, nor libs/platform.
 const PURE = ['dcap', 'evidence', 'policy', 'transparency'];
 const IO_MODULES = [
-  'fs', 'fs/promises', 'net', 'tls', 'http', 'https', 'http2', 'dgram', 'dns', 'child_process', 'worker_threads', 'cluster', 'sqlite',
+  'fs',
+  'fs/promises',
+  'net',
+  'tls',
+  'http',
+  'https',
+  'http2',
+  'dgram',
+  'dns',
+  'child_process',
+  'worker_threads',
+  'cluster',
+  'sqlite',
 ];
 const io = IO_MODULES.flatMap((name) => [name, `node:${name}`]);
 const toApps = { regex: '(^|/)apps/', message: 'Libraries never import applications.' };
@@ -34,14 +46,21 @@ export default tseslint.config(
   {
     files: ['libs/**/*.ts'],
     ignores: ['libs/**/*.spec.ts'],
-    rules: restrict([toApps, deep, relativeLib, { regex: '^#simulator$', message: 'Only tests, the CLI and the simulation profile use the simulator.' }]),
+    rules: restrict([
+      toApps,
+      deep,
+      relativeLib,
+      { regex: '^#simulator$', message: 'Only tests, the CLI and the simulation profile use the simulator.' },
+    ]),
   },
   {
     files: PURE.map((name) => `libs/${name}/src/**/*.ts`),
     ignores: ['libs/**/*.spec.ts'],
     rules: restrict(
       [
-        toApps, deep, relativeLib,
+        toApps,
+        deep,
+        relativeLib,
         { regex: '^@nestjs/', message: 'This library is pure: it knows nothing of Nest.' },
         { regex: '^@(nats-io|azure)/', message: 'This library is pure: it does no I/O.' },
         { regex: '^#(platform|simulator|vault)$', message: 'This library is pure: it knows no service.' },
@@ -58,12 +77,15 @@ export default tseslint.config(
     files: [`apps/${app}/**/*.ts`],
     ignores: ['apps/**/*.spec.ts'],
     rules: restrict([
-      deep, relativeLib,
+      deep,
+      relativeLib,
       {
         regex: `(^|/)(quote-verifier|key-release|audit|cli|node-agent)/src`,
         message: 'Applications know each other only through libs/contracts.',
       },
-      ...(app === 'cli' ? [] : [{ regex: '^#simulator$', message: 'A service never contains the simulator.' }]),
+      ...(app === 'cli'
+        ? []
+        : [{ regex: '^#simulator$', message: 'A service never contains the simulator.' }]),
     ]),
   })),
   {
@@ -71,7 +93,8 @@ export default tseslint.config(
     files: ['apps/key-release/src/wrappers/**/*.ts'],
     ignores: ['apps/**/*.spec.ts'],
     rules: restrict([
-      deep, relativeLib,
+      deep,
+      relativeLib,
       { regex: '^#simulator$', message: 'A service never contains the simulator.' },
       { regex: '\\.\\./(?!\\.\\./)[a-z0-9-]+/', message: 'A wrapper never imports another wrapper.' },
     ]),

@@ -1,0 +1,55 @@
+export { ERROR_CATALOGUE, isErrorCode, type CatalogueEntry, type ErrorCode } from './errors/catalogue.js';
+export {
+  asSiegelError,
+  errorFromWire,
+  problemOf,
+  SiegelError,
+  type ProblemDetails,
+} from './errors/siegel-error.js';
+export {
+  BUCKETS,
+  DEFAULT_TENANT,
+  ERROR_HEADERS,
+  eventSubject,
+  QUEUES,
+  STREAMS,
+  SUBJECTS,
+  TENANT_PATTERN,
+} from './subjects.js';
+export {
+  CollateralSummary,
+  MAX_EVIDENCE_BYTES,
+  QuoteClaims,
+  VERDICT_ISSUER,
+  VERDICT_TYP,
+  VerdictClaims,
+  VerifyReply,
+  VerifyRequest,
+} from './messages/verify.js';
+export { AppendReply, LogPromise } from './messages/audit.js';
+export {
+  AttestRequest,
+  AttestResponse,
+  ChallengeResponse,
+  PublicKeyJwk,
+  ReleasePayload,
+} from './messages/attest.js';
+export { MANIFEST_TYP, ManifestHistory, ManifestRecord, ManifestView } from './messages/manifest.js';
+export {
+  AUDIT_EVENT_TYPES,
+  AuditEvent,
+  MAX_EVENT_BYTES,
+  SignedEvent,
+  type AuditEventType,
+} from './events/event.js';
+export {
+  CertificateRecord,
+  ConditionRecord,
+  Emitter,
+  EvidenceRecord,
+  GrantRecord,
+  ManifestReference,
+  Outcome,
+  Reason,
+} from './events/envelope.js';
+export { TrustFile } from './trust.js';

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+const PublicJwk = z.object({
+  kty: z.string(),
+  crv: z.string().optional(),
+  x: z.string().optional(),
+  y: z.string().optional(),
+  kid: z.string(),
+  alg: z.string().optional(),
+});
+
+/**
+ * The trust file: public keys only, the same for all services of a deployment. NATS is not trusted (DESIGN §2), so what a
+ * service believes comes from here: who may give verdicts, who may emit events, whose manifests count, who signs the log.
+ */
+export const TrustFile = z.strictObject({
+  siegelTrust: z.literal(1),
+  /** ES256 keys that sign verdicts. */
+  verifiers: z.array(PublicJwk).min(1),
+  /** Ed25519 keys that sign audit events, by emitter name. */
+  emitters: z.array(z.strictObject({ name: z.string(), jwk: PublicJwk })).min(1),
+  /** ES256 keys that sign manifest records in the KV store. */
+  manifestSigners: z.array(PublicJwk).min(1),
+  /** Ed25519 keys of the audit log (promises and checkpoints). */
+  logs: z.array(z.strictObject({ origin: z.string(), jwk: PublicJwk })).min(1),
+});
+export type TrustFile = z.infer<typeof TrustFile>;
