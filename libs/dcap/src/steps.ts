@@ -1,0 +1,38 @@
+/**
+ * The named checks of a verification, in the order in which they run. A report lists those that ran; the first that
+ * fails ends the verification.
+ */
+export const VERIFICATION_STEPS = [
+  'quote-format',
+  'pck-chain',
+  'collateral-format',
+  'collateral-chains',
+  'root-crl',
+  'pck-crl',
+  'tcb-info',
+  'qe-identity',
+  'collateral-time',
+  'tcb-evaluation-number',
+  'pck-certificate',
+  'pck-revocation',
+  'collateral-match',
+  'qe-report-signature',
+  'qe-report-data',
+  'qe-identity-match',
+  'quote-signature',
+  'tdx-module',
+  'tcb-level',
+  'qe-tcb-level',
+  'tcb-status',
+] as const;
+
+/** One of {@link VERIFICATION_STEPS}. */
+export type VerificationStepName = (typeof VERIFICATION_STEPS)[number];
+
+/** The outcome of one check. */
+export interface VerificationStep {
+  readonly name: VerificationStepName;
+  readonly ok: boolean;
+  /** What was compared, or why it failed. */
+  readonly detail?: string;
+}
