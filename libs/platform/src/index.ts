@@ -1,0 +1,18 @@
+export { ConfigurationError, flag, list, milliseconds, port, readEnvironment } from './config/environment.js';
+export {
+  SERVICE_ENVIRONMENT,
+  serviceEnvironment,
+  type ServiceEnvironment,
+} from './config/service-environment.js';
+export { ConfigurationModule } from './config/module.js';
+export { connectNats, NATS_CONNECTION } from './nats/connection.js';
+export { NatsModule } from './nats/module.js';
+export { NatsRequestError, NatsRequests, type RequestFailure } from './nats/requests.js';
+export { NatsResponder, RESPONDER_LIMITS, type ResponderLimits } from './nats/responder.js';
+export { createPino, ServiceLogger } from './logging/logger.js';
+export { METRICS, MetricsModule } from './metrics/metrics.js';
+export { HealthModule, HealthRegistry, type Readiness, type ReadinessCheck } from './health/health.js';
+export { createHttpApplication, type HttpOptions } from './http/application.js';
+export { ProblemFilter } from './http/problem-filter.js';
+export { runService } from './lifecycle/run.js';
+export { readTrustFile, TRUST, type Trust } from './trust/trust.js';

@@ -1,0 +1,36 @@
+import { TrustFile } from '#contracts';
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { ConfigurationError } from '../config/environment.js';
+
+export const TRUST = Symbol('TRUST');
+
+/** The trust file with its keys imported, by key id. */
+export interface Trust {
+  readonly verifiers: ReadonlyMap<string, KeyObject>;
+  readonly emitters: ReadonlyMap<string, { readonly name: string; readonly key: KeyObject }>;
+  readonly manifestSigners: ReadonlyMap<string, KeyObject>;
+  readonly logs: ReadonlyMap<string, { readonly origin: string; readonly key: KeyObject }>;
+}
+
+export function readTrustFile(path: string): Trust {
+  let parsed: TrustFile;
+  try {
+    parsed = TrustFile.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    throw new ConfigurationError([
+      {
+        variable: 'SIEGEL_TRUST_FILE',
+        message: `is not a readable trust file: ${(error as Error).message.slice(0, 300)}`,
+      },
+    ]);
+  }
+  const key = (jwk: { kid: string }): KeyObject =>
+    createPublicKey({ key: jwk as unknown as JsonWebKey, format: 'jwk' });
+  return {
+    verifiers: new Map(parsed.verifiers.map((jwk) => [jwk.kid, key(jwk)])),
+    emitters: new Map(parsed.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: key(jwk) }])),
+    manifestSigners: new Map(parsed.manifestSigners.map((jwk) => [jwk.kid, key(jwk)])),
+    logs: new Map(parsed.logs.map(({ origin, jwk }) => [jwk.kid, { origin, key: key(jwk) }])),
+  };
+}
