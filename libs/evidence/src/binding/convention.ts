@@ -1,0 +1,84 @@
+/** Length of REPORTDATA in SGX reports and TDX TD reports, in bytes (Intel SDM vol. 3D, table 39-21). */
+export const REPORT_DATA_BYTES = 64;
+
+/** What a convention promises about the 64 bytes of report data. */
+export interface BindingProperties {
+  /** True if the report data commits to a public key, so that a secret may be sealed to that key. */
+  readonly bindsKey: boolean;
+  /** True if a server's challenge can be committed to as well, so that freshness can be demanded. */
+  readonly bindsChallenge: boolean;
+  /** The rule in one line, for documentation and explanations. */
+  readonly rule: string;
+}
+
+/**
+ * The implemented conventions that connect a quote to a key or to a challenge. A manifest names one of
+ * them; a request that names another, or none, is refused. Conventions of wrappers are added here.
+ */
+export const BINDINGS = {
+  'sha256-spki': {
+    bindsKey: true,
+    bindsChallenge: true,
+    rule: '[0,32) = SHA-256(SPKI DER); [32,64) = SHA-256(challenge), or zero without a challenge',
+  },
+  'sha512-spki': {
+    bindsKey: true,
+    bindsChallenge: false,
+    rule: '[0,64) = SHA-512(SPKI DER)',
+  },
+  'sha256-runtime-data': {
+    bindsKey: true,
+    bindsChallenge: true,
+    rule:
+      '[0,32) = SHA-256(runtime data), [32,64) = zero; the runtime data is the SPKI (DER or PEM) or JSON with the key ' +
+      'in "keys" (JWKS) and the challenge, base64url, in "nonce"',
+  },
+  'raw-nonce': {
+    bindsKey: false,
+    bindsChallenge: true,
+    rule: '[0,n) = challenge of n = 16 to 64 bytes, then zeros; no key is bound',
+  },
+} as const satisfies Record<string, BindingProperties>;
+
+export type BindingConvention = keyof typeof BINDINGS;
+
+/** Names of all implemented conventions, in a stable order. */
+export const BINDING_CONVENTIONS = Object.freeze(Object.keys(BINDINGS)) as readonly BindingConvention[];
+
+export function isBindingConvention(name: string): name is BindingConvention {
+  return Object.hasOwn(BINDINGS, name);
+}
+
+/** Why a binding does not hold. */
+export type BindingErrorCode =
+  /** The convention is absent or not implemented. */
+  | 'BINDING_UNKNOWN'
+  /** The report data is something else than the convention demands. */
+  | 'BINDING_MISMATCH'
+  /** The key is bound but the challenge is not, or the convention has no room for a challenge. */
+  | 'CHALLENGE_NOT_BOUND'
+  /** The runtime data is bound to the quote, but the presented key is not in it. */
+  | 'KEY_NOT_IN_RUNTIME_DATA'
+  /** An input is missing, empty, or of an impossible length. */
+  | 'BINDING_INPUT_INVALID';
+
+/** Thrown by {@link expectedReportData} when no report data could satisfy the convention with these inputs. */
+export class BindingError extends Error {
+  override readonly name = 'BindingError';
+  constructor(
+    readonly code: BindingErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What the caller claims that the enclave put into its report data. */
+export interface BindingInput {
+  /** SubjectPublicKeyInfo, DER. Required by every convention that binds a key. */
+  readonly spki?: Uint8Array | undefined;
+  /** The server's challenge as raw bytes, if one was used. */
+  readonly nonce?: Uint8Array | undefined;
+  /** The runtime data exactly as hashed by the enclave (convention `sha256-runtime-data` only). */
+  readonly runtimeData?: Uint8Array | undefined;
+}
