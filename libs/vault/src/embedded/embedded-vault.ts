@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCertificateBundle } from '../certificate/certificate-bundle.js';
 import { SYSTEM_CLOCK, type Clock } from '../clock.js';
 import { decodeStored, encodeStored } from '../content-type.js';
-import { VaultError, type VaultErrorDetails } from '../errors.js';
-import { checkObjectName, checkObjectVersion, foldObjectName } from '../object-names.js';
+import { VaultError } from '../errors.js';
+import { checkObjectName, checkObjectVersion } from '../object-names.js';
 import { checkProperties } from '../secret-properties.js';
 import type {
   CertificateValue,
@@ -19,19 +18,9 @@ import type {
   WritableSecretSource,
 } from '../secret-source.js';
 import { checkWindow } from '../validity.js';
-import { acquireFolderLock } from './folder-lock.js';
-import { openRecord, sealRecord, type RecordAttributes } from './record-cipher.js';
-import { RecordIndex } from './record-index.js';
-import {
-  fileState,
-  identityOf,
-  newVaultContent,
-  readVaultFile,
-  vaultFilePath,
-  writeVaultFile,
-  type StoredRecord,
-} from './vault-file.js';
-import { loadVaultKeys, type VaultKeys } from './vault-key.js';
+import type { RecordAttributes } from './record-cipher.js';
+import type { RecordIndex } from './record-index.js';
+import { VaultStore, type OpenedRecord } from './vault-store.js';
 
 export interface EmbeddedVaultOptions {
   /** Folder of the vault; made with mode 0700 if it is not there. */
@@ -45,53 +34,26 @@ export interface EmbeddedVaultOptions {
   readonly clock?: Clock;
 }
 
-interface OpenedRecord {
-  readonly record: StoredRecord;
-  readonly attributes: RecordAttributes;
-  readonly value: Buffer;
-}
-
-/**
- * Secrets in one encrypted file. Values stay encrypted in memory and are decrypted for each read. Any number of processes
- * may use the folder: writes exclude each other and replace the file atomically, reads notice a replaced file.
- */
+/** Secrets in one encrypted file, for one machine. Values stay encrypted in memory and are decrypted for each read. */
 export class EmbeddedVault implements WritableSecretSource {
   readonly kind = 'embedded';
-  readonly name: string;
-  private index = new RecordIndex(newVaultContent());
-  private seenState: string | undefined;
-  private closed = false;
-  private writing: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    private readonly options: EmbeddedVaultOptions,
-    private readonly keys: VaultKeys,
+    readonly name: string,
+    private readonly store: VaultStore,
     private readonly clock: Clock,
-  ) {
-    this.name = options.name ?? 'embedded';
-  }
+  ) {}
 
   /** @throws VaultError VAULT_KEY_INVALID, VAULT_CORRUPT, SECRET_TAMPERED, VAULT_LOCKED */
   static async open(options: EmbeddedVaultOptions): Promise<EmbeddedVault> {
-    const clock = options.clock ?? SYSTEM_CLOCK;
-    await mkdir(options.dir, { recursive: true, mode: 0o700 });
-    const release = await lockFolder(options, clock);
-    try {
-      // A vault without its key must not get a new key: that would hide the loss of everything in it.
-      const fresh = fileState(options.dir) === undefined;
-      const keys = await loadVaultKeys(options.keyFile ?? join(options.dir, 'vault.key'), fresh);
-      if (fresh) await writeVaultFile(options.dir, keys, newVaultContent());
-      const vault = new EmbeddedVault(options, keys, clock);
-      vault.refresh();
-      return vault;
-    } finally {
-      release();
-    }
+    const { dir, name = 'embedded', clock = SYSTEM_CLOCK, lockWaitMs = 5_000 } = options;
+    const keyFile = options.keyFile ?? join(dir, 'vault.key');
+    return new EmbeddedVault(name, await VaultStore.open({ dir, keyFile, name, lockWaitMs, clock }), clock);
   }
 
   async getSecret(ref: ObjectRef, options: ReadOptions = {}): Promise<SecretValue> {
-    const { record, attributes, value: stored } = this.find(ref);
-    const details = this.details(record);
+    const { record, attributes, value: stored } = this.find(this.store.current(), ref);
+    const details = { vault: this.name, objectName: record.name, objectVersion: record.version };
     try {
       const window = windowOf(attributes);
       checkWindow(window, this.clock.now(), `secret "${record.name}"`, details, options.allowExpired);
@@ -113,14 +75,9 @@ export class EmbeddedVault implements WritableSecretSource {
     try {
       const details = { vault: this.name, objectName: ref.objectName, objectVersion: secret.version };
       const certificate = readCertificateBundle(secret.value, secret.contentType, details);
-      const { notBefore, notAfter } = certificate;
-      checkWindow(
-        { enabled: true, notBefore, expiresOn: notAfter },
-        this.clock.now(),
-        `certificate "${ref.objectName}"`,
-        details,
-        options.allowExpired,
-      );
+      const window = { enabled: true, notBefore: certificate.notBefore, expiresOn: certificate.notAfter };
+      const what = `certificate "${ref.objectName}"`;
+      checkWindow(window, this.clock.now(), what, details, options.allowExpired);
       return { ...certificate, version: secret.version, enabled: secret.enabled };
     } finally {
       secret.value.fill(0);
@@ -128,19 +85,19 @@ export class EmbeddedVault implements WritableSecretSource {
   }
 
   async *listSecrets(): AsyncIterable<SecretProperties> {
-    this.refresh();
-    for (const record of this.index.latest()) {
-      const properties = this.propertiesOf(record);
-      if (properties !== undefined) yield properties;
+    const index = this.store.current();
+    for (const record of index.latest()) {
+      const attributes = this.store.attributesOf(index, record);
+      if (attributes.deletedOn === undefined) yield describe(record.name, record.version, attributes);
     }
   }
 
   async *listVersions(name: string): AsyncIterable<SecretProperties> {
     checkObjectName(name, this.name);
-    this.refresh();
-    for (const record of this.index.versions(name)) {
-      const properties = this.propertiesOf(record);
-      if (properties !== undefined) yield properties;
+    const index = this.store.current();
+    for (const record of index.versions(name)) {
+      const attributes = this.store.attributesOf(index, record);
+      if (attributes.deletedOn === undefined) yield describe(record.name, record.version, attributes);
     }
   }
 
@@ -149,36 +106,27 @@ export class EmbeddedVault implements WritableSecretSource {
     value: string | Uint8Array,
     properties: SetSecretProperties = {},
   ): Promise<SecretProperties> {
+    const details = { vault: this.name, objectName: name };
     checkObjectName(name, this.name);
-    checkProperties(properties, { vault: this.name, objectName: name });
-    const stored = Buffer.from(
-      encodeStored(value, properties.contentType, { vault: this.name, objectName: name }),
-    );
+    checkProperties(properties, details);
+    const stored = Buffer.from(encodeStored(value, properties.contentType, details));
     const now = this.seconds();
-    const attributes: RecordAttributes = {
-      enabled: properties.enabled ?? true,
-      createdOn: now,
-      updatedOn: now,
-      ...(properties.contentType === undefined ? {} : { contentType: properties.contentType }),
-      ...(properties.notBefore === undefined ? {} : { notBefore: toSeconds(properties.notBefore) }),
-      ...(properties.expiresOn === undefined ? {} : { expiresOn: toSeconds(properties.expiresOn) }),
-      ...(properties.tags === undefined ? {} : { tags: properties.tags }),
-    };
+    const fresh: RecordAttributes = { enabled: true, createdOn: now, updatedOn: now };
+    const attributes = amend(fresh, properties, now);
     const version = randomBytes(16).toString('hex');
     try {
-      return await this.write((index) => {
+      return await this.store.write((index) => {
         const [existing] = index.versions(name);
-        if (existing !== undefined && this.decryptAttributes(existing).deletedOn !== undefined) {
+        if (existing !== undefined && this.store.attributesOf(index, existing).deletedOn !== undefined) {
           throw new VaultError(
             'SECRET_DELETED',
             `"${name}" is soft-deleted: recover or purge it first`,
-            this.details(existing),
+            details,
           );
         }
-        // The spelling of the first version stays, as in Key Vault, where names differ in more than case only.
+        // Names that differ in case only are one name; it keeps the spelling of its first version.
         const record = { name: existing?.name ?? name, version, sequence: index.nextSequence() };
-        const sealed = sealRecord(this.keys.record, identityOf(index.vaultId, record), attributes, stored);
-        index.put({ ...record, sealed });
+        this.store.seal(index, record, attributes, stored);
         return describe(record.name, version, attributes);
       });
     } finally {
@@ -189,13 +137,10 @@ export class EmbeddedVault implements WritableSecretSource {
   async updateSecret(ref: ObjectRef, properties: UpdateSecretProperties): Promise<SecretProperties> {
     this.checkRef(ref);
     checkProperties(properties, { vault: this.name, objectName: ref.objectName });
-    return this.write((index) => {
-      const { record, attributes, value } = this.find(ref, index);
-      const changed = this.amend(attributes, properties);
-      index.put({
-        ...record,
-        sealed: sealRecord(this.keys.record, identityOf(index.vaultId, record), changed, value),
-      });
+    return this.store.write((index) => {
+      const { record, attributes, value } = this.find(index, ref);
+      const changed = amend(attributes, properties, this.seconds());
+      this.store.seal(index, record, changed, value);
       value.fill(0);
       return describe(record.name, record.version, changed);
     });
@@ -211,7 +156,7 @@ export class EmbeddedVault implements WritableSecretSource {
 
   async purgeSecret(name: string): Promise<void> {
     checkObjectName(name, this.name);
-    await this.write((index) => {
+    await this.store.write((index) => {
       this.requireDeletion(index, name, true);
       index.remove(name);
     });
@@ -220,7 +165,7 @@ export class EmbeddedVault implements WritableSecretSource {
   async check(): Promise<VaultHealth> {
     const start = this.clock.monotonic();
     try {
-      this.refresh();
+      this.store.current();
       return { ok: true, latencyMs: this.clock.monotonic() - start };
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;
@@ -229,66 +174,14 @@ export class EmbeddedVault implements WritableSecretSource {
   }
 
   async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
-    await this.writing.catch(() => undefined);
-    this.keys.wipe();
-    this.index = new RecordIndex(newVaultContent());
+    await this.store.close();
   }
 
-  /** Runs one change at a time: under the folder's lock, on the newest content, durable before it is visible here. */
-  private write<T>(change: (index: RecordIndex) => T): Promise<T> {
-    const run = this.writing
-      .catch(() => undefined)
-      .then(async () => {
-        this.requireOpen();
-        const release = await lockFolder(this.options, this.clock);
-        try {
-          this.refresh();
-          const next = this.index.copy();
-          const result = change(next);
-          await writeVaultFile(this.options.dir, this.keys, next.content());
-          this.index = next;
-          this.seenState = fileState(this.options.dir);
-          return result;
-        } finally {
-          release();
-        }
-      });
-    this.writing = run;
-    return run;
-  }
-
-  /** Takes over what another process wrote since. */
-  private refresh(): void {
-    this.requireOpen();
-    const state = fileState(this.options.dir);
-    if (state !== undefined && state === this.seenState) return;
-    const content = readVaultFile(this.options.dir, this.keys);
-    if (content === undefined) {
-      throw new VaultError('VAULT_CORRUPT', `${vaultFilePath(this.options.dir)} is gone`, {
-        vault: this.name,
-      });
-    }
-    if (this.seenState !== undefined && content.generation < this.index.generation) {
-      throw new VaultError(
-        'SECRET_TAMPERED',
-        `${vaultFilePath(this.options.dir)} went back to an older state`,
-        {
-          vault: this.name,
-        },
-      );
-    }
-    this.index = new RecordIndex(content);
-    this.seenState = state;
-  }
-
-  private find(ref: ObjectRef, index?: RecordIndex): OpenedRecord {
+  private find(index: RecordIndex, ref: ObjectRef): OpenedRecord {
     this.checkRef(ref);
-    if (index === undefined) this.refresh();
-    const record = (index ?? this.index).find(ref.objectName, ref.objectVersion);
+    const record = index.find(ref.objectName, ref.objectVersion);
     if (record !== undefined) {
-      const opened = { record, ...this.decrypt(record, index) };
+      const opened = this.store.decrypt(index, record);
       if (opened.attributes.deletedOn === undefined) return opened;
       opened.value.fill(0);
     }
@@ -315,75 +208,22 @@ export class EmbeddedVault implements WritableSecretSource {
     change: (attributes: RecordAttributes) => RecordAttributes,
   ): Promise<void> {
     checkObjectName(name, this.name);
-    await this.write((index) => {
+    await this.store.write((index) => {
       this.requireDeletion(index, name, deleted);
-      for (const record of index.versions(name)) {
-        const { attributes, value } = this.decrypt(record, index);
-        const sealed = sealRecord(
-          this.keys.record,
-          identityOf(index.vaultId, record),
-          change(attributes),
-          value,
-        );
+      for (const stored of index.versions(name)) {
+        const { record, attributes, value } = this.store.decrypt(index, stored);
+        this.store.seal(index, record, change(attributes), value);
         value.fill(0);
-        index.put({ ...record, sealed });
       }
     });
   }
 
   private requireDeletion(index: RecordIndex, name: string, deleted: boolean): void {
     const record = index.find(name);
-    if (record === undefined || (this.decryptAttributes(record, index).deletedOn !== undefined) !== deleted) {
-      throw new VaultError(
-        'SECRET_NOT_FOUND',
-        `vault "${this.name}" has no ${deleted ? 'deleted ' : ''}secret "${name}"`,
-        {
-          vault: this.name,
-          objectName: foldObjectName(name),
-        },
-      );
-    }
-  }
-
-  private amend(attributes: RecordAttributes, changes: UpdateSecretProperties): RecordAttributes {
-    const { notBefore, expiresOn, ...rest } = attributes;
-    const from =
-      changes.notBefore === undefined ? notBefore : changes.notBefore && toSeconds(changes.notBefore);
-    const to =
-      changes.expiresOn === undefined ? expiresOn : changes.expiresOn && toSeconds(changes.expiresOn);
-    return {
-      ...rest,
-      updatedOn: this.seconds(),
-      ...(changes.enabled === undefined ? {} : { enabled: changes.enabled }),
-      ...(changes.contentType === undefined ? {} : { contentType: changes.contentType }),
-      ...(changes.tags === undefined ? {} : { tags: changes.tags }),
-      ...(from === undefined || from === null ? {} : { notBefore: from }),
-      ...(to === undefined || to === null ? {} : { expiresOn: to }),
-    };
-  }
-
-  private decrypt(record: StoredRecord, index = this.index): { attributes: RecordAttributes; value: Buffer } {
-    return openRecord(this.keys.record, identityOf(index.vaultId, record), record.sealed);
-  }
-
-  private decryptAttributes(record: StoredRecord, index = this.index): RecordAttributes {
-    const { attributes, value } = this.decrypt(record, index);
-    value.fill(0);
-    return attributes;
-  }
-
-  private propertiesOf(record: StoredRecord): SecretProperties | undefined {
-    const attributes = this.decryptAttributes(record);
-    return attributes.deletedOn === undefined ? describe(record.name, record.version, attributes) : undefined;
-  }
-
-  private details(record: StoredRecord): VaultErrorDetails {
-    return { vault: this.name, objectName: record.name, objectVersion: record.version };
-  }
-
-  private requireOpen(): void {
-    if (this.closed)
-      throw new VaultError('VAULT_CLOSED', `vault "${this.name}" is closed`, { vault: this.name });
+    const isDeleted = record && this.store.attributesOf(index, record).deletedOn !== undefined;
+    if (isDeleted === deleted) return;
+    const message = `vault "${this.name}" has no ${deleted ? 'deleted ' : ''}secret "${name}"`;
+    throw new VaultError('SECRET_NOT_FOUND', message, { vault: this.name, objectName: name });
   }
 
   private seconds(): number {
@@ -391,10 +231,23 @@ export class EmbeddedVault implements WritableSecretSource {
   }
 }
 
-const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1000);
+function amend(attributes: RecordAttributes, changes: UpdateSecretProperties, now: number): RecordAttributes {
+  const { notBefore, expiresOn, ...rest } = attributes;
+  const from = changes.notBefore === undefined ? notBefore : toSeconds(changes.notBefore);
+  const to = changes.expiresOn === undefined ? expiresOn : toSeconds(changes.expiresOn);
+  return {
+    ...rest,
+    updatedOn: now,
+    ...(changes.enabled === undefined ? {} : { enabled: changes.enabled }),
+    ...(changes.contentType === undefined ? {} : { contentType: changes.contentType }),
+    ...(changes.tags === undefined ? {} : { tags: changes.tags }),
+    ...(from === undefined ? {} : { notBefore: from }),
+    ...(to === undefined ? {} : { expiresOn: to }),
+  };
+}
 
-const lockFolder = (options: EmbeddedVaultOptions, clock: Clock): Promise<() => void> =>
-  acquireFolderLock(join(options.dir, 'vault.lock'), options.lockWaitMs ?? 5_000, clock);
+const toSeconds = (date: Date | null): number | undefined =>
+  date === null ? undefined : Math.floor(date.getTime() / 1000);
 
 function windowOf(attributes: RecordAttributes): { enabled: boolean; notBefore?: Date; expiresOn?: Date } {
   const { enabled, notBefore, expiresOn } = attributes;
