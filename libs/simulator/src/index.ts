@@ -43,3 +43,13 @@ export {
   type IssuedCertificate,
 } from './certificate.js';
 export { issueCrl, type CrlProfile, type RevokedSerial } from './crl.js';
+export {
+  PcsDocuments,
+  qeIdentityEnvelope,
+  tcbInfoEnvelope,
+  type EvaluationDataNumber,
+  type PcsDocument,
+} from './pcs-documents.js';
+export type { PcsEndpoint, PcsFault } from './pcs-faults.js';
+export type { PcsShape } from './pcs-routes.js';
+export { SimulatedPcsServer, type PcsLogEntry, type PcsServerOptions } from './pcs-server.js';
