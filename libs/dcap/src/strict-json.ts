@@ -9,8 +9,6 @@ export type JsonObject = ReadonlyMap<string, Json>;
 const MAX_DEPTH = 32;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-/** A run of string characters that need no escape. */
-const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   '\\': '\\',
@@ -108,10 +106,9 @@ class JsonReader {
     this.at++;
     let out = '';
     for (;;) {
-      PLAIN.lastIndex = this.at;
-      const run = PLAIN.exec(this.text)?.[0] ?? '';
-      out += run;
-      this.at += run.length;
+      const start = this.at;
+      while (isPlain(this.text.charCodeAt(this.at))) this.at++;
+      out += this.text.slice(start, this.at);
       const c = this.text[this.at++];
       if (c === '"') return out.isWellFormed() ? out : this.fail('a lone surrogate');
       if (c !== '\\') this.fail('an unfinished string or a control character');
@@ -171,4 +168,9 @@ class JsonReader {
     this.at++;
     return true;
   }
+}
+
+/** Whether a string may contain the character as it is; NaN, the end of the text, is none. */
+function isPlain(c: number): boolean {
+  return c >= 0x20 && c !== 0x22 && c !== 0x5c;
 }

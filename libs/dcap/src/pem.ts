@@ -1,0 +1,75 @@
+import { DcapError } from './error.js';
+
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+const END = '-----END CERTIFICATE-----';
+/** A PCK leaf has about 1.3 KB. */
+const MAX_CERTIFICATE_CHARS = 16 * 1024;
+const MAX_CERTIFICATES = 4;
+
+/** One certificate of a chain: its DER and the PEM text it came in. */
+export interface PemBlock {
+  readonly text: string;
+  readonly der: Buffer;
+}
+
+function fail(what: string): never {
+  throw new DcapError('PEM_INVALID', `PEM: ${what}`);
+}
+
+/**
+ * Splits a PEM chain (RFC 7468 strict form). Only the canonical encoding passes: lines of 64 characters, one kind of
+ * line end, no blank lines, canonical base64; at the end at most one line end and, as the quoting library writes it,
+ * one NUL. So no byte of a chain can change without changing a certificate.
+ */
+export function splitPemChain(chain: string | Uint8Array): Buffer[] {
+  return pemBlocks(chain).map((block) => block.der);
+}
+
+export function pemBlocks(chain: string | Uint8Array): PemBlock[] {
+  const text = typeof chain === 'string' ? chain : latin1(chain);
+  const blocks: PemBlock[] = [];
+  const newline = text.startsWith(`${BEGIN}\r\n`) ? '\r\n' : '\n';
+  let at = 0;
+  for (;;) {
+    if (blocks.length === MAX_CERTIFICATES) fail('too many certificates');
+    const end = text.indexOf(END, at);
+    if (end < 0) fail('no end of a certificate');
+    const stop = end + END.length;
+    if (stop - at > MAX_CERTIFICATE_CHARS) fail('a certificate is too large');
+    const block = text.slice(at, stop);
+    blocks.push({ text: block, der: decode(block, newline) });
+    if (!text.startsWith(newline + BEGIN, stop)) {
+      const tail = text.slice(stop);
+      if (tail !== '' && tail !== newline && tail !== `${newline}\0`) fail('text after the last certificate');
+      return blocks;
+    }
+    at = stop + newline.length;
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function decode(block: string, newline: string): Buffer {
+  const der = Buffer.from(block.slice(BEGIN.length, block.length - END.length), 'base64');
+  if (encodePem(der, newline) !== block) fail('a certificate is not canonical');
+  return der;
+}
+
+/** The canonical PEM text of a certificate, without a line end after it. */
+export function encodePem(der: Buffer, newline = '\n'): string {
+  const base64 = der.toString('base64');
+  let text = BEGIN + newline;
+  for (let at = 0; at < base64.length; at += 64) text += base64.slice(at, at + 64) + newline;
+  return text + END;
+}
+
+/** The DER of the only certificate in a text that people wrote: surrounding text and line lengths do not matter. */
+export function singleCertificateFromText(text: string): Buffer {
+  const [found, another] = [
+    ...text.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g),
+  ];
+  if (found?.[1] === undefined || another !== undefined) fail('not exactly one certificate');
+  return Buffer.from(found[1], 'base64');
+}
