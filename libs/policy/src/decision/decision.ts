@@ -1,0 +1,73 @@
+import type { BindingConvention } from '#evidence';
+import type { AttestedClaims } from './claims.js';
+import type { DenialCode } from './denial-codes.js';
+
+export type ConditionValue = string | number | boolean | null | readonly string[] | readonly number[];
+
+/** One condition of a decision. `actual` is null where the evidence does not say. A list in `expected` holds alternatives. */
+export interface Condition {
+  readonly name: string;
+  readonly expected: ConditionValue;
+  readonly actual: ConditionValue;
+  readonly ok: boolean;
+}
+
+export interface SecretGrant {
+  readonly vault: string;
+  readonly objectName: string;
+  readonly objectType: 'secret' | 'key' | 'cert';
+  readonly objectVersion?: string;
+  /** The alias, or the object's name where the manifest gives none. */
+  readonly objectAlias: string;
+  readonly as: 'env' | 'file' | 'argv';
+  readonly path?: string;
+  /** Octal, four digits, e.g. `0400`; present for files. */
+  readonly mode?: string;
+  readonly allowExpired?: boolean;
+  readonly maxStaleSeconds?: number;
+}
+
+export interface CertificateGrant {
+  readonly dns: readonly string[];
+  readonly ips?: readonly string[];
+  /** Absolute SPIFFE ID (SPIFFE-ID §2), if the deployment has a trust domain and the manifest does not decline it. */
+  readonly spiffeId?: string;
+  readonly ttlSeconds: number;
+}
+
+/** What a granted workload receives. Frozen and the same object for every decision on the workload. */
+export interface Grants {
+  readonly secrets: readonly SecretGrant[];
+  readonly certificate?: CertificateGrant;
+  /** The command line with `$(ALIAS)` where secrets go; see `renderArgv`. */
+  readonly argv?: readonly string[];
+  /** Plain, non-secret environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly tokenTtlSeconds: number;
+}
+
+export interface DecisionRequest {
+  readonly claims: AttestedClaims;
+  /** The workload that the caller names, if it names one. */
+  readonly workloadHint?: string | undefined;
+  /** How the request binds its key; whether that holds has been checked by the caller. */
+  readonly binding: { readonly convention: BindingConvention; readonly challenge: boolean };
+  readonly now: Date;
+}
+
+export type Decision =
+  | {
+      readonly outcome: 'granted';
+      readonly workload: string;
+      readonly conditions: readonly Condition[];
+      readonly grants: Grants;
+    }
+  | {
+      readonly outcome: 'denied';
+      readonly code: DenialCode;
+      /** For the caller: says no more than the code. */
+      readonly message: string;
+      readonly workload?: string;
+      /** For the operator. */
+      readonly conditions: readonly Condition[];
+    };

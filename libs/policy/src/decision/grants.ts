@@ -1,0 +1,90 @@
+import { durationSeconds } from '../manifest/formats.js';
+import type { Manifest, SecretEntry, Workload } from '../manifest/schema.js';
+import type { CertificateGrant, Grants, SecretGrant } from './decision.js';
+
+export const DEFAULT_CERTIFICATE_TTL_SECONDS = 24 * 3600;
+export const MAX_CERTIFICATE_TTL_SECONDS = 90 * 86_400;
+export const MIN_CERTIFICATE_TTL_SECONDS = 300;
+export const MAX_TOKEN_TTL_SECONDS = 15 * 60;
+export const MIN_TOKEN_TTL_SECONDS = 60;
+export const DEFAULT_FILE_MODE = '0400';
+
+/** Where SPIFFE IDs of a manifest's workloads live. */
+export interface SpiffeScope {
+  readonly trustDomain?: string | undefined;
+  readonly tenant: string;
+}
+
+/** What a workload receives when it is granted, frozen. Lifetimes are clamped to their bounds, which the lint also states. */
+export function compileGrants(
+  name: string,
+  workload: Workload,
+  defaults: Manifest['defaults'],
+  scope: SpiffeScope,
+): Grants {
+  const { certificate, argv } = workload;
+  const ttl = (workload.session ?? defaults?.session)?.ttl;
+  const grants: Grants = {
+    secrets: Object.freeze((workload.secrets ?? []).map(secretGrant)),
+    ...(certificate ? { certificate: certificateGrant(name, certificate, scope) } : {}),
+    ...(argv ? { argv: Object.freeze([...argv]) } : {}),
+    env: Object.freeze({ ...workload.env }),
+    tokenTtlSeconds: clamp(ttl, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS),
+  };
+  return Object.freeze(grants);
+}
+
+function secretGrant(entry: SecretEntry): SecretGrant {
+  const {
+    vault,
+    objectName,
+    objectType,
+    objectVersion,
+    objectAlias,
+    as,
+    path,
+    mode,
+    allowExpired,
+    maxStale,
+  } = entry;
+  return Object.freeze({
+    vault,
+    objectName,
+    objectType,
+    objectAlias: objectAlias ?? objectName,
+    as,
+    ...(objectVersion === undefined ? {} : { objectVersion }),
+    ...(path === undefined ? {} : { path }),
+    ...(as === 'file' ? { mode: (mode ?? DEFAULT_FILE_MODE).padStart(4, '0') } : {}),
+    ...(allowExpired === undefined ? {} : { allowExpired }),
+    ...(maxStale === undefined ? {} : { maxStaleSeconds: durationSeconds(maxStale) }),
+  });
+}
+
+function certificateGrant(
+  name: string,
+  certificate: NonNullable<Workload['certificate']>,
+  scope: SpiffeScope,
+): CertificateGrant {
+  const { dns, ips, spiffe, ttl } = certificate;
+  const spiffeId =
+    spiffe === false || scope.trustDomain === undefined
+      ? undefined
+      : `spiffe://${scope.trustDomain}/${scope.tenant}${spiffe ?? `/${name}`}`;
+  return Object.freeze({
+    dns: Object.freeze([...(dns ?? [])]),
+    ...(ips ? { ips: Object.freeze([...ips]) } : {}),
+    ...(spiffeId === undefined ? {} : { spiffeId }),
+    ttlSeconds: clamp(
+      ttl,
+      MIN_CERTIFICATE_TTL_SECONDS,
+      MAX_CERTIFICATE_TTL_SECONDS,
+      DEFAULT_CERTIFICATE_TTL_SECONDS,
+    ),
+  });
+}
+
+function clamp(duration: string | undefined, min: number, max: number, preset: number): number {
+  if (duration === undefined) return preset;
+  return Math.min(max, Math.max(min, durationSeconds(duration)));
+}

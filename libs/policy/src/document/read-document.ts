@@ -1,0 +1,246 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import type { Document, Node, Scalar } from 'yaml';
+import { formatPath, quoted } from '../problem.js';
+import type { LintProblem, PathStep } from '../problem.js';
+import { DOCUMENT_LIMITS } from './limits.js';
+import { lineOf, LocatedDocument } from './located.js';
+import type { LocatedNode } from './located.js';
+
+export type ReadResult = { ok: true; document: LocatedDocument } | { ok: false; problems: LintProblem[] };
+
+/** Keys that JavaScript gives a meaning of its own; no document of ours needs them. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** The parser's findings that have a code of their own; all others are SYNTAX_ERROR. */
+const SYNTAX_CODES: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: 'MULTIPLE_DOCUMENTS',
+  RESOURCE_EXHAUSTION: 'NESTING_TOO_DEEP',
+  TAG_RESOLVE_FAILED: 'TAG_NOT_ALLOWED',
+  BAD_ALIAS: 'ALIAS_UNRESOLVED',
+};
+
+/**
+ * Reads YAML 1.2 (core schema, so JSON as well) into plain data with positions. Refuses what documents written by people
+ * never need and attackers do: duplicate and non-text keys, tags, several documents, deep nesting, alias bombs, texts beyond the limits.
+ * Never throws.
+ */
+export function readDocument(text: string): ReadResult {
+  const bytes = Buffer.byteLength(text, 'utf8');
+  if (bytes > DOCUMENT_LIMITS.bytes) {
+    return whole(
+      'DOCUMENT_TOO_LARGE',
+      `the document has ${bytes} bytes; at most ${DOCUMENT_LIMITS.bytes} are read`,
+    );
+  }
+  if (!text.isWellFormed()) return whole('TEXT_NOT_UNICODE', 'the document contains a lone surrogate');
+  const lines = new LineCounter();
+  let parsed: Document.Parsed;
+  try {
+    // Duplicate keys are found below in linear time; the parser's own check is quadratic.
+    parsed = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      version: '1.2',
+      schema: 'core',
+      merge: false,
+      resolveKnownTags: false,
+      logLevel: 'silent',
+    });
+  } catch (error) {
+    return whole('SYNTAX_ERROR', error instanceof Error ? error.message : 'the document cannot be read');
+  }
+  const syntax = [...parsed.errors, ...parsed.warnings]
+    .slice(0, DOCUMENT_LIMITS.problems)
+    .map((error): LintProblem => {
+      const code = SYNTAX_CODES[error.code] ?? 'SYNTAX_ERROR';
+      const message =
+        code === 'MULTIPLE_DOCUMENTS' ? 'the text holds several documents; write one' : error.message;
+      return { code, severity: 'error', path: '', ...lineOf(lines, error.pos[0]), message };
+    });
+  if (syntax.length > 0) return { ok: false, problems: syntax };
+  if (parsed.contents === null) return whole('DOCUMENT_EMPTY', 'the document is empty');
+  const reader = new NodeReader(parsed, lines);
+  const read = reader.read(parsed.contents, [], undefined, 0);
+  if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
+  const isJson = /^[\uFEFF\s]*[{[]/.test(text);
+  return { ok: true, document: new LocatedDocument(read.data, read.node, lines, isJson) };
+}
+
+function whole(code: string, message: string): ReadResult {
+  return { ok: false, problems: [{ code, severity: 'error', path: '', line: 1, column: 1, message }] };
+}
+
+interface Read {
+  data: unknown;
+  node: LocatedNode;
+}
+
+class NodeReader {
+  readonly problems: LintProblem[] = [];
+  private nodes = 0;
+  private stopped = false;
+  private readonly anchors = new Map<string, Node>();
+  /** Anchored collections being read: an alias to one of them would never end. */
+  private readonly open = new Set<Node>();
+
+  constructor(
+    private readonly parsed: Document.Parsed,
+    private readonly lines: LineCounter,
+  ) {}
+
+  read(
+    node: Node | null | undefined,
+    path: readonly PathStep[],
+    key: number | undefined,
+    depth: number,
+  ): Read {
+    const value = node?.range?.[0] ?? key ?? 0;
+    const here = { value, key: key ?? value };
+    const nothing = { data: null, node: here };
+    if (this.stopped || !node) return nothing;
+    if (++this.nodes > DOCUMENT_LIMITS.nodes) {
+      return this.stop(
+        'DOCUMENT_TOO_COMPLEX',
+        path,
+        value,
+        `more than ${DOCUMENT_LIMITS.nodes} values`,
+        nothing,
+      );
+    }
+    if (depth > DOCUMENT_LIMITS.depth) {
+      return this.stop(
+        'NESTING_TOO_DEEP',
+        path,
+        value,
+        `nested deeper than ${DOCUMENT_LIMITS.depth} levels`,
+        nothing,
+      );
+    }
+    if (isAlias(node)) {
+      // Anchors are recorded in the order of the text, as YAML demands; the parser has refused aliases without one.
+      const target = this.anchors.get(node.source);
+      if (!target)
+        return this.refuse(
+          'ALIAS_UNRESOLVED',
+          path,
+          value,
+          `no anchor &${node.source} before this alias`,
+          nothing,
+        );
+      if (this.open.has(target))
+        return this.refuse('ALIAS_RECURSIVE', path, value, `*${node.source} contains itself`, nothing);
+      const read = this.read(target, path, key, depth + 1);
+      return { data: read.data, node: { ...read.node, key: here.key } };
+    }
+    if (node.tag !== undefined && node.tag.startsWith('!') && node.tag !== '!') {
+      return this.refuse(
+        'TAG_NOT_ALLOWED',
+        path,
+        value,
+        `the tag ${quoted(node.tag)} is not supported`,
+        nothing,
+      );
+    }
+    const anchor = 'anchor' in node ? node.anchor : undefined;
+    if (anchor !== undefined) this.anchors.set(anchor, node);
+    if (isScalar(node)) return this.readScalar(node, path, here);
+    this.open.add(node);
+    try {
+      if (isMap(node)) return this.readMap(node.items, path, here, depth);
+      if (isSeq(node)) return this.readList(node.items, path, here, depth);
+    } finally {
+      this.open.delete(node);
+    }
+    return this.refuse('SYNTAX_ERROR', path, value, 'this kind of value is not supported', nothing);
+  }
+
+  private readScalar(node: Scalar, path: readonly PathStep[], here: { value: number; key: number }): Read {
+    const data = node.value;
+    if (typeof data === 'string' && !data.isWellFormed()) {
+      return this.refuse('TEXT_NOT_UNICODE', path, here.value, 'the text contains a lone surrogate', {
+        data: null,
+        node: here,
+      });
+    }
+    if (typeof data === 'number' && node.source !== undefined)
+      return { data, node: { ...here, source: node.source } };
+    return { data, node: here };
+  }
+
+  private readList(
+    items: unknown[],
+    path: readonly PathStep[],
+    here: { value: number; key: number },
+    depth: number,
+  ): Read {
+    const data: unknown[] = [];
+    const children = new Map<PathStep, LocatedNode>();
+    for (const [index, item] of items.entries()) {
+      const read = this.read(item as Node | null, [...path, index], undefined, depth + 1);
+      data.push(read.data);
+      children.set(index, read.node);
+      if (this.stopped) break;
+    }
+    return { data, node: { ...here, children } };
+  }
+
+  private readMap(
+    pairs: readonly { key: unknown; value: unknown }[],
+    path: readonly PathStep[],
+    here: { value: number; key: number },
+    depth: number,
+  ): Read {
+    const data: Record<string, unknown> = {};
+    const children = new Map<PathStep, LocatedNode>();
+    for (const pair of pairs) {
+      const keyNode = pair.key as Node | null;
+      const offset = keyNode?.range?.[0] ?? here.value;
+      const name = this.keyName(keyNode, path, offset);
+      if (name !== undefined) {
+        const inner = [...path, name];
+        if (children.has(name)) {
+          this.refuse('DUPLICATE_KEY', inner, offset, `the key ${quoted(name)} stands here twice`, undefined);
+        } else {
+          const read = this.read(pair.value as Node | null, inner, offset, depth + 1);
+          data[name] = read.data;
+          children.set(name, read.node);
+        }
+      }
+      if (this.stopped) break;
+    }
+    return { data, node: { ...here, children } };
+  }
+
+  private keyName(node: Node | null, path: readonly PathStep[], offset: number): string | undefined {
+    if (!isScalar(node) || (typeof node.value !== 'string' && node.source === undefined)) {
+      this.refuse('KEY_NOT_TEXT', path, offset, 'a key must be plain text', undefined);
+      return undefined;
+    }
+    if (node.anchor !== undefined) this.anchors.set(node.anchor, node);
+    // `1:` and `true:` are keys like any other: their text counts.
+    const name = typeof node.value === 'string' ? node.value : (node.source ?? '');
+    if (FORBIDDEN_KEYS.has(name) || !name.isWellFormed()) {
+      this.refuse('KEY_NOT_ALLOWED', path, offset, `the key ${quoted(name)} is not allowed`, undefined);
+      return undefined;
+    }
+    return name;
+  }
+
+  private refuse<T>(code: string, path: readonly PathStep[], offset: number, message: string, result: T): T {
+    this.problems.push({
+      code,
+      severity: 'error',
+      path: formatPath(path),
+      ...lineOf(this.lines, offset),
+      message,
+    });
+    if (this.problems.length >= DOCUMENT_LIMITS.problems) this.stopped = true;
+    return result;
+  }
+
+  private stop<T>(code: string, path: readonly PathStep[], offset: number, message: string, result: T): T {
+    this.stopped = true;
+    return this.refuse(code, path, offset, message, result);
+  }
+}

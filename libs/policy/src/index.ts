@@ -1,0 +1,30 @@
+/**
+ * Who may have what: manifests, their validation, and decisions with an explanation. Pure: no I/O, no clock, no Nest.
+ */
+export type { LintProblem } from './problem.js';
+export { lintManifest, parseManifest } from './manifest/parse-manifest.js';
+export type { ParseOptions, ParseResult } from './manifest/parse-manifest.js';
+export { manifestDigest } from './manifest/digest.js';
+export { manifestJsonSchema } from './manifest/json-schema.js';
+export { ManifestSchema, SGX_TYPES, TCB_STATUSES } from './manifest/schema.js';
+export type { Manifest, SecretEntry, TcbStatusName, Workload } from './manifest/schema.js';
+export type { Identity } from './manifest/identity-schema.js';
+export { durationSeconds } from './manifest/formats.js';
+export { isZeroMeasurement, publicSigner } from './lint/public-signers.js';
+export { DOCUMENT_LIMITS } from './document/limits.js';
+export { compileManifest, PolicyError } from './decision/compile.js';
+export type { CompiledManifest, CompiledWorkload, CompileOptions } from './decision/compile.js';
+export { decide } from './decision/decide.js';
+export type { AttestedClaims } from './decision/claims.js';
+export type {
+  CertificateGrant,
+  Condition,
+  ConditionValue,
+  Decision,
+  DecisionRequest,
+  Grants,
+  SecretGrant,
+} from './decision/decision.js';
+export { DENIAL_CODES } from './decision/denial-codes.js';
+export type { DenialCode } from './decision/denial-codes.js';
+export { argvReferences, renderArgv } from './argv-template.js';

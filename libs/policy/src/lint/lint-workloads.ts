@@ -1,0 +1,47 @@
+import type { Manifest } from '../manifest/schema.js';
+import type { Finding } from '../problem.js';
+import { lintDelivery } from './delivery-lint.js';
+import { lintIdentity } from './identity-lint.js';
+import { lintLifetimes, lintTokenTtl } from './lifetime-lint.js';
+import { lintOverlaps } from './overlap-lint.js';
+import { duplicates, warning } from './rule.js';
+import type { WorkloadView } from './rule.js';
+import { lintDefaults, lintTrust } from './tcb-lint.js';
+
+/** Everything that a well-formed manifest can still get wrong. */
+export function lintWorkloads(
+  manifest: Manifest,
+  options: { knownVaults?: readonly string[] | undefined },
+): Finding[] {
+  const findings: Finding[] = [];
+  const report = (finding: Finding) => void findings.push(finding);
+  const { knownVaults } = options;
+  const views = Object.entries(manifest.workloads).map(([name, workload]): WorkloadView => ({
+    name,
+    workload,
+    manifest,
+    knownVaults,
+  }));
+  if (views.length === 0) {
+    report(
+      warning(
+        'MANIFEST_GRANTS_NOTHING',
+        ['workloads'],
+        'there is no workload: every request will be denied',
+        { at: 'key' },
+      ),
+    );
+  }
+  duplicates(manifest.vaults, ['vaults'], report);
+  lintDefaults(manifest, report);
+  const ttl = manifest.defaults?.session?.ttl;
+  if (ttl !== undefined) lintTokenTtl(ttl, ['defaults', 'session', 'ttl'], report);
+  for (const view of views) {
+    lintIdentity(view, report);
+    lintTrust(view, report);
+    lintDelivery(view, report);
+    lintLifetimes(view, report);
+  }
+  lintOverlaps(views, report);
+  return findings;
+}
