@@ -1,0 +1,106 @@
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import { cryptoProvider, Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from '@peculiar/x509';
+import { fromPem } from './certificate-pem.js';
+import { PkiError } from './pki-error.js';
+import { PublicKey } from './public-key.js';
+
+/** A certificate request whose signature has been verified. What it asks for is the requester's wish, no more. */
+export interface ParsedCsr {
+  key: PublicKey;
+  /** RFC 4514 text of the subject. */
+  subject: string;
+  commonName?: string;
+  dns: string[];
+  ips: string[];
+  uris: string[];
+  /** Requested extensions as they stand there; a wrapper's evidence may be one of them. */
+  extensions: { oid: string; critical: boolean; value: Buffer }[];
+  der: Buffer;
+}
+
+/** Default bound in octets of DER: requests may carry a quote with its collateral in an extension. */
+export const MAX_CSR_BYTES = 64 * 1024;
+
+/**
+ * Parses one PKCS#10 request (RFC 2986), PEM or DER, and verifies its signature with the key in it. Throws
+ * CSR_TOO_LARGE, CSR_MALFORMED, CSR_SIGNATURE_INVALID and what `PublicKey.fromSpki` throws.
+ */
+export async function parseCsr(
+  csr: string | Uint8Array,
+  { maxBytes = MAX_CSR_BYTES } = {},
+): Promise<ParsedCsr> {
+  const der = requestDer(csr, maxBytes);
+  if (!isOneElement(der)) throw new PkiError('CSR_MALFORMED', 'not exactly one DER element');
+  let request: Pkcs10CertificateRequest;
+  let parsed: Omit<ParsedCsr, 'key' | 'der'>;
+  let spki: Uint8Array;
+  try {
+    request = new Pkcs10CertificateRequest(new Uint8Array(der));
+    spki = new Uint8Array(request.publicKey.rawData);
+    parsed = contentOf(request);
+  } catch (cause) {
+    throw new PkiError('CSR_MALFORMED', undefined, { cause });
+  }
+  const key = PublicKey.fromSpki(spki);
+  if (!key.canSign) throw new PkiError('KEY_NOT_USABLE', key.kind);
+  let valid = false;
+  try {
+    valid = await request.verify(webcrypto);
+  } catch {
+    // An algorithm that does not fit the key, or is not known: not verified.
+  }
+  if (!valid) throw new PkiError('CSR_SIGNATURE_INVALID');
+  return { ...parsed, key, der };
+}
+
+cryptoProvider.set(webcrypto);
+
+function requestDer(csr: string | Uint8Array, maxBytes: number): Buffer {
+  // PEM takes a third more than its DER, and line ends.
+  const limit = typeof csr === 'string' ? Math.ceil(maxBytes * 1.4) + 256 : maxBytes;
+  if (csr.length > limit) throw new PkiError('CSR_TOO_LARGE', `limit ${maxBytes}`);
+  const text =
+    typeof csr === 'string' ? csr : csr[0] === 0x2d ? Buffer.from(csr).toString('latin1') : undefined;
+  if (text === undefined) return Buffer.from(csr as Uint8Array);
+  const blocks = [
+    ...(fromPem('CERTIFICATE REQUEST', text) ?? []),
+    ...(fromPem('NEW CERTIFICATE REQUEST', text) ?? []),
+  ];
+  const [der] = blocks;
+  if (der === undefined || blocks.length !== 1)
+    throw new PkiError('CSR_MALFORMED', 'not one PEM certificate request');
+  if (der.length > maxBytes) throw new PkiError('CSR_TOO_LARGE', `limit ${maxBytes}`);
+  return der;
+}
+
+/** Whether the bytes are one SEQUENCE of definite, minimal length with nothing after it. */
+function isOneElement(der: Buffer): boolean {
+  const first = der[1] ?? 0;
+  if (der[0] !== 0x30) return false;
+  if (first < 0x80) return der.length === 2 + first;
+  const octets = first & 0x7f;
+  if (octets < 1 || octets > 3 || der.length < 2 + octets) return false;
+  const length = der.readUIntBE(2, octets);
+  return der.length === 2 + octets + length && length >= (octets === 1 ? 0x80 : 2 ** (8 * (octets - 1)));
+}
+
+function contentOf(request: Pkcs10CertificateRequest): Omit<ParsedCsr, 'key' | 'der'> {
+  const names =
+    request.extensions.find((one) => one instanceof SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
+  const valuesOf = (type: string): string[] =>
+    names.filter((name) => name.type === type).map(({ value }) => value);
+  const [commonName] = request.subjectName.getField('CN');
+  return {
+    subject: request.subject,
+    ...(commonName === undefined ? {} : { commonName }),
+    dns: valuesOf('dns'),
+    ips: valuesOf('ip'),
+    uris: valuesOf('url'),
+    extensions: request.extensions.map(({ type, critical, value }) => ({
+      oid: type,
+      critical,
+      value: Buffer.from(value),
+    })),
+  };
+}
