@@ -13,15 +13,17 @@ export type CertificationData =
       readonly pceId: string;
     }
   | {
-      /** 4: the PCK leaf in PEM; its issuers must be looked up. 5: the PCK chain in PEM. */
-      readonly type: 4 | 5;
+      /** 4: the PCK leaf in PEM; its issuers must be looked up. 5 (below): the PCK chain in PEM. */
+      readonly type: 4;
       readonly raw: Buffer;
-    };
+    }
+  | { readonly type: 5; readonly raw: Buffer };
 
 const PPID_BYTES = { 1: 16, 2: 256, 3: 384 } as const;
 
 export function readCertificationData(type: number, raw: Buffer): CertificationData {
-  if (type === 4 || type === 5) return { type, raw };
+  if (type === 4) return { type, raw };
+  if (type === 5) return { type, raw };
   if (type !== 1 && type !== 2 && type !== 3) {
     throw new DcapError(
       'QUOTE_CERT_TYPE_UNSUPPORTED',

@@ -6,10 +6,11 @@ const END = '-----END CERTIFICATE-----';
 const MAX_CERTIFICATE_CHARS = 16 * 1024;
 const MAX_CERTIFICATES = 4;
 
-/** One certificate of a chain: its DER and the PEM text it came in. */
+/** One certificate of a chain: the PEM text, from the first dash to the last, and what decodes it. */
 export interface PemBlock {
   readonly text: string;
-  readonly der: Buffer;
+  /** Throws DcapError PEM_INVALID unless the text is the canonical encoding of some bytes. */
+  decode(): Buffer;
 }
 
 function fail(what: string): never {
@@ -22,9 +23,10 @@ function fail(what: string): never {
  * one NUL. So no byte of a chain can change without changing a certificate.
  */
 export function splitPemChain(chain: string | Uint8Array): Buffer[] {
-  return pemBlocks(chain).map((block) => block.der);
+  return pemBlocks(chain).map((block) => block.decode());
 }
 
+/** As {@link splitPemChain}, for callers that know some of the certificates by their text. */
 export function pemBlocks(chain: string | Uint8Array): PemBlock[] {
   const text = typeof chain === 'string' ? chain : latin1(chain);
   const blocks: PemBlock[] = [];
@@ -37,7 +39,7 @@ export function pemBlocks(chain: string | Uint8Array): PemBlock[] {
     const stop = end + END.length;
     if (stop - at > MAX_CERTIFICATE_CHARS) fail('a certificate is too large');
     const block = text.slice(at, stop);
-    blocks.push({ text: block, der: decode(block, newline) });
+    blocks.push({ text: block, decode: () => decode(block, newline) });
     if (!text.startsWith(newline + BEGIN, stop)) {
       const tail = text.slice(stop);
       if (tail !== '' && tail !== newline && tail !== `${newline}\0`) fail('text after the last certificate');

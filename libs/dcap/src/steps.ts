@@ -1,28 +1,29 @@
 /**
- * The named checks of a verification, in the order in which they run. A report lists those that ran; the first that
- * fails ends the verification.
+ * The named checks of a verification, in the order in which they run (with an epoch that is open already, its checks
+ * come first). A report lists those that ran; the first that fails ends the verification.
  */
 export const VERIFICATION_STEPS = [
   'quote-format',
   'pck-chain',
+  'pck-certificate',
   'collateral-format',
   'collateral-chains',
   'root-crl',
   'pck-crl',
   'tcb-info',
   'qe-identity',
-  'collateral-time',
   'tcb-evaluation-number',
-  'pck-certificate',
+  'collateral-time',
   'pck-revocation',
   'collateral-match',
   'qe-report-signature',
   'qe-report-data',
   'qe-identity-match',
+  'attestation-key',
   'quote-signature',
   'tdx-module',
-  'tcb-level',
   'qe-tcb-level',
+  'tcb-level',
   'tcb-status',
 ] as const;
 

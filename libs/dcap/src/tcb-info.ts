@@ -69,8 +69,7 @@ export function parseTcbInfo(text: string): TcbInfo {
   if (version !== 2 && version !== 3) {
     throw new DcapError('TCB_INFO_VERSION_UNSUPPORTED', `TCB info version ${version} is not supported`);
   }
-  const id = version === 2 ? 'SGX' : fields.string('id');
-  if (id !== 'SGX' && id !== 'TDX') fields.fail('id', 'is neither SGX nor TDX');
+  const id = version === 2 ? 'SGX' : readId(fields);
   if (fields.integer('tcbType', 0xffff) !== 0) fields.fail('tcbType', 'is not 0');
   const tdx = id === 'TDX';
   if (!tdx && (fields.has('tdxModule') || fields.has('tdxModuleIdentities'))) {
@@ -94,6 +93,11 @@ export function parseTcbInfo(text: string): TcbInfo {
     ...(tdx && { tdxModule: readModule(fields.object('tdxModule')) }),
     tdxModuleIdentities: tdx && fields.has('tdxModuleIdentities') ? readModuleIdentities(fields) : [],
   };
+}
+
+function readId(fields: JsonFields): 'SGX' | 'TDX' {
+  const id = fields.string('id');
+  return id === 'SGX' || id === 'TDX' ? id : fields.fail('id', 'is neither SGX nor TDX');
 }
 
 function readLevel(level: JsonFields, version: 2 | 3, tdx: boolean): TcbLevel {
