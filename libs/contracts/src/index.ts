@@ -52,4 +52,4 @@ export {
   Outcome,
   Reason,
 } from './events/envelope.js';
-export { TrustFile } from './trust.js';
+export { TrustFile, type TrustedJwk } from './trust.js';

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 
+/** Curve keys alone; members beside these (use, key_ops) are ignored. */
 const PublicJwk = z.object({
   kty: z.string(),
-  crv: z.string().optional(),
-  x: z.string().optional(),
+  crv: z.string(),
+  x: z.string(),
   y: z.string().optional(),
   kid: z.string(),
-  alg: z.string().optional(),
 });
+export type TrustedJwk = z.infer<typeof PublicJwk>;
 
 /**
  * The trust file: public keys only, the same for all services of a deployment. NATS is not trusted (DESIGN §2), so what a

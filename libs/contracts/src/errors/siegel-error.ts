@@ -10,10 +10,17 @@ export class SiegelError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
   readonly reason: { readonly code: string; readonly message: string } | undefined;
+  /** Extension members of the problem response (RFC 9457 §3.2), for example the problems of a manifest. */
+  readonly extensions: Readonly<Record<string, unknown>> | undefined;
 
   constructor(
     code: ErrorCode,
-    options: { detail?: string; reason?: { code: string; message: string }; cause?: unknown } = {},
+    options: {
+      detail?: string;
+      reason?: { code: string; message: string };
+      extensions?: Record<string, unknown>;
+      cause?: unknown;
+    } = {},
   ) {
     super(
       options.detail ?? ERROR_CATALOGUE[code].title,
@@ -22,6 +29,7 @@ export class SiegelError extends Error {
     this.code = code;
     this.detail = options.detail;
     this.reason = options.reason;
+    this.extensions = options.extensions;
   }
 
   get entry(): CatalogueEntry {
@@ -44,6 +52,7 @@ export interface ProblemDetails {
 export function problemOf(error: SiegelError, requestId?: string): ProblemDetails {
   const { http, title, remedy, retryable } = error.entry;
   return {
+    ...error.extensions,
     type: `urn:siegel:error:${error.code}`,
     title,
     status: http,

@@ -24,7 +24,8 @@ function codeOfStatus(status: number): ErrorCode {
   }
 }
 
-function normalise(thrown: unknown): SiegelError {
+/** What an error of the framework, of the HTTP server or of ours is in the catalogue. */
+export function asHttpError(thrown: unknown): SiegelError {
   if (thrown instanceof SiegelError) return thrown;
   const status =
     thrown instanceof HttpException
@@ -47,7 +48,7 @@ export class ProblemFilter implements ExceptionFilter {
     sendProblem(
       http.getResponse<FastifyReply>(),
       http.getRequest<FastifyRequest>(),
-      normalise(thrown),
+      asHttpError(thrown),
       this.log,
     );
   }

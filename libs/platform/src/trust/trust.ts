@@ -10,7 +10,7 @@ export interface Trust {
   readonly verifiers: ReadonlyMap<string, KeyObject>;
   readonly emitters: ReadonlyMap<string, { readonly name: string; readonly key: KeyObject }>;
   readonly manifestSigners: ReadonlyMap<string, KeyObject>;
-  readonly logs: ReadonlyMap<string, { readonly origin: string; readonly key: KeyObject }>;
+  readonly logs: readonly { readonly origin: string; readonly kid: string; readonly publicKey: KeyObject }[];
 }
 
 export function readTrustFile(path: string): Trust {
@@ -31,6 +31,6 @@ export function readTrustFile(path: string): Trust {
     verifiers: new Map(parsed.verifiers.map((jwk) => [jwk.kid, key(jwk)])),
     emitters: new Map(parsed.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: key(jwk) }])),
     manifestSigners: new Map(parsed.manifestSigners.map((jwk) => [jwk.kid, key(jwk)])),
-    logs: new Map(parsed.logs.map(({ origin, jwk }) => [jwk.kid, { origin, key: key(jwk) }])),
+    logs: parsed.logs.map(({ origin, jwk }) => ({ origin, kid: jwk.kid, publicKey: key(jwk) })),
   };
 }

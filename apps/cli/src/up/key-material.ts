@@ -1,0 +1,54 @@
+import { TrustFile, type TrustedJwk } from '#contracts';
+import { LocalSigner } from '#pki';
+import { createUser, fromSeed } from '@nats-io/nkeys';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Layout } from './layout.js';
+import { NATS_USERS, type NatsUser } from './nats-config.js';
+
+/** Everything secret is created once, mode 0600, and kept; the trust file is derived from it at every start. */
+export async function prepareKeys(layout: Layout, origin: string, tenants: readonly string[]) {
+  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+  const verdict = await LocalSigner.openOrCreateFile(layout.key('quote-verifier', 'verdict'), 'ES256');
+  const verifierEmitter = await LocalSigner.openOrCreateFile(
+    layout.key('quote-verifier', 'emitter'),
+    'EdDSA',
+  );
+  const releaseEmitter = await LocalSigner.openOrCreateFile(layout.key('key-release', 'emitter'), 'EdDSA');
+  const manifest = await LocalSigner.openOrCreateFile(layout.key('key-release', 'manifest'), 'ES256');
+  const auditEmitter = await LocalSigner.openOrCreateFile(layout.key('audit', 'emitter'), 'EdDSA');
+  const logKey = await LocalSigner.openOrCreateFile(layout.key('audit', 'log'), 'EdDSA');
+  for (const file of [layout.adminToken, layout.auditToken])
+    once(file, () => randomBytes(32).toString('base64url'));
+  once(layout.challengeKey, () => randomBytes(32).toString('base64'));
+  const jwk = (signer: LocalSigner): TrustedJwk => signer.jwk() as TrustedJwk;
+  const trust = TrustFile.parse({
+    siegelTrust: 1,
+    verifiers: [jwk(verdict)],
+    emitters: [
+      { name: 'quote-verifier', jwk: jwk(verifierEmitter) },
+      { name: 'key-release', jwk: jwk(releaseEmitter) },
+      { name: 'audit', jwk: jwk(auditEmitter) },
+    ],
+    manifestSigners: [jwk(manifest)],
+    logs: tenants.map((tenant) => ({ origin: `${origin}/${tenant}`, jwk: jwk(logKey) })),
+  });
+  writeFileSync(layout.trust, `${JSON.stringify(trust, null, 2)}\n`);
+  return { natsKeys: natsKeys(layout) };
+}
+
+function natsKeys(layout: Layout): Record<NatsUser, string> {
+  const entries = NATS_USERS.map((user) => {
+    once(layout.seed(user), () => new TextDecoder().decode(createUser().getSeed()));
+    const seed = readFileSync(layout.seed(user), 'utf8').trim();
+    return [user, fromSeed(new TextEncoder().encode(seed)).getPublicKey()] as const;
+  });
+  return Object.fromEntries(entries) as Record<NatsUser, string>;
+}
+
+function once(file: string, make: () => string): void {
+  if (existsSync(file)) return;
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+}

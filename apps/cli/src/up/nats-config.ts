@@ -1,0 +1,114 @@
+import { BUCKETS, STREAMS, SUBJECTS } from '#contracts';
+import type { Layout } from './layout.js';
+import type { NatsBinary } from './nats-binary.js';
+
+export const NATS_USERS = ['quote_verifier', 'key_release', 'audit', 'operator', 'auditor'] as const;
+export type NatsUser = (typeof NATS_USERS)[number];
+export const inboxPrefix = (user: NatsUser): string => `_INBOX_${user}`;
+
+interface Permissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  readonly responses?: boolean;
+}
+
+/** The JetStream API of one stream, without deleting or purging it: nobody takes logged events or manifests away over NATS. */
+const streamApi = (stream: string): string[] => [
+  '$JS.API.INFO',
+  ...[
+    'STREAM.CREATE',
+    'STREAM.UPDATE',
+    'STREAM.INFO',
+    'STREAM.MSG.GET',
+    'CONSUMER.CREATE',
+    'CONSUMER.LIST',
+    'DIRECT.GET',
+  ].map((call) => `$JS.API.${call}.${stream}`),
+  ...[
+    'CONSUMER.CREATE',
+    'CONSUMER.DURABLE.CREATE',
+    'CONSUMER.DELETE',
+    'CONSUMER.INFO',
+    'CONSUMER.MSG.NEXT',
+    'DIRECT.GET',
+  ].map((call) => `$JS.API.${call}.${stream}.>`),
+  `$JS.ACK.${stream}.>`,
+  '$JS.FC.>',
+];
+const bucketApi = (bucket: string): string[] => [`$KV.${bucket}.>`, ...streamApi(`KV_${bucket}`)];
+
+/** Who may say and hear what; the auditor reads the events and can publish nothing but its own pull requests and acks. */
+const PERMISSIONS: Record<NatsUser, Permissions> = {
+  quote_verifier: {
+    publish: [SUBJECTS.collateralChanged, ...bucketApi(BUCKETS.collateral)],
+    subscribe: [SUBJECTS.verify, SUBJECTS.collateralChanged],
+    responses: true,
+  },
+  key_release: {
+    publish: [
+      SUBJECTS.verify,
+      SUBJECTS.auditAppend,
+      ...bucketApi(BUCKETS.manifests),
+      ...bucketApi(BUCKETS.sessions),
+    ],
+    subscribe: [SUBJECTS.collateralChanged],
+  },
+  audit: {
+    publish: [`${SUBJECTS.events}.>`, ...streamApi(STREAMS.events)],
+    subscribe: [SUBJECTS.auditAppend],
+    responses: true,
+  },
+  operator: {
+    publish: [...streamApi(STREAMS.events)],
+    subscribe: [`${SUBJECTS.events}.>`],
+  },
+  auditor: {
+    publish: [
+      `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.events}.auditor`,
+      `$JS.API.CONSUMER.INFO.${STREAMS.events}.auditor`,
+      `$JS.ACK.${STREAMS.events}.auditor.>`,
+    ],
+    subscribe: [`${SUBJECTS.events}.>`],
+  },
+};
+
+/** @param publicKeys nkey of each user */
+export function natsConfig(
+  layout: Layout,
+  port: number,
+  binary: NatsBinary,
+  publicKeys: Readonly<Record<NatsUser, string>>,
+): string {
+  const quote = (texts: readonly string[]): string => texts.map((text) => JSON.stringify(text)).join(', ');
+  const users = NATS_USERS.map((user) => {
+    const { publish, subscribe, responses } = PERMISSIONS[user];
+    const heard = [...subscribe, `${inboxPrefix(user)}.>`];
+    return `    { nkey: ${publicKeys[user]}, permissions: {
+        publish: { allow: [${quote([...new Set(publish)])}] }
+        subscribe: { allow: [${quote(heard)}] }${responses ? '\n        allow_responses: { max: 1, expires: "1m" }' : ''}
+    } }`;
+  });
+  // Older servers refuse to start over this setting; the audit log does not rely on it (it has its own fsync).
+  const [major, minor] = binary.version;
+  const durable = major > 2 || (major === 2 && minor >= 10) ? '\n  sync_interval: always' : '';
+  return `# Written at every start; edit the command's options instead.
+host: 127.0.0.1
+port: ${port}
+server_name: siegel
+pid_file: ${JSON.stringify(layout.natsPid)}
+max_payload: 1MB
+jetstream {
+  store_dir: ${JSON.stringify(layout.natsData)}
+  max_file_store: 16GB
+  max_memory_store: 64MB${durable}
+}
+accounts {
+  SIEGEL {
+    jetstream: enabled
+    users: [
+${users.join('\n')}
+    ]
+  }
+}
+`;
+}

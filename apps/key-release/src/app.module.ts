@@ -1,0 +1,54 @@
+import type { MeshCa } from '#pki';
+import { ConfigurationModule, HealthModule, MetricsModule, NatsModule } from '#platform';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { AuditModule } from './audit/audit.module.js';
+import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from './environment.js';
+import { ManifestsModule } from './manifests/manifests.module.js';
+import { PipelineModule } from './pipeline/pipeline.module.js';
+import { SigningModule } from './signing/signing.module.js';
+import { TenantResolver } from './tenants/tenant-resolver.js';
+import { SecretsController } from './vaults/secrets.controller.js';
+import { VaultsModule } from './vaults/vaults.module.js';
+import { WRAPPER_MODULES } from './wrappers/index.js';
+
+@Global()
+@Module({})
+class SettingsModule {
+  static of(environment: KeyReleaseEnvironment): DynamicModule {
+    return {
+      module: SettingsModule,
+      providers: [
+        { provide: KEY_RELEASE_ENVIRONMENT, useValue: environment },
+        {
+          provide: TenantResolver,
+          useFactory: () =>
+            new TenantResolver(environment.SIEGEL_TENANT_HOSTS, environment.SIEGEL_DEFAULT_TENANT),
+        },
+      ],
+      exports: [KEY_RELEASE_ENVIRONMENT, TenantResolver],
+    };
+  }
+}
+
+@Module({})
+export class AppModule {
+  static of(environment: KeyReleaseEnvironment, ca: MeshCa): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigurationModule.of(environment),
+        SettingsModule.of(environment),
+        HealthModule,
+        MetricsModule,
+        NatsModule.forService('key-release'),
+        SigningModule.with(ca),
+        AuditModule,
+        VaultsModule,
+        ManifestsModule,
+        PipelineModule,
+        ...WRAPPER_MODULES,
+      ],
+      controllers: [SecretsController],
+    };
+  }
+}

@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ChallengeController } from '../challenge/challenge.controller.js';
+import { DiscoveryController } from '../discovery/discovery.controller.js';
+import { ReleaseController } from '../release/release.controller.js';
+import { AttestController } from './attest.controller.js';
+import { RefusalFilter } from './refusal-filter.js';
+
+/** The native protocol. */
+@Module({
+  controllers: [AttestController, ChallengeController, ReleaseController, DiscoveryController],
+  providers: [{ provide: APP_FILTER, useClass: RefusalFilter }],
+})
+export class NativeModule {}

@@ -1,0 +1,66 @@
+import { SiegelError } from '#contracts';
+import { asHttpError, sendProblem } from '#platform';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ReleasePipeline } from '../pipeline/release-pipeline.js';
+import { TenantResolver } from '../tenants/tenant-resolver.js';
+import { NATIVE_PROTOCOL } from './attest.controller.js';
+
+/** Malformed requests that are logged per second; a flood of garbage must not become a flood of events. */
+const LOGGED_PER_SECOND = 100;
+
+/**
+ * Answers every error of this service; a refused request to the attest endpoint that never reached the pipeline (unparsable, too
+ * large, wrong type) is logged as a denial first. Above the rate such requests are answered 429 and not looked at.
+ */
+@Injectable()
+@Catch()
+export class RefusalFilter implements ExceptionFilter {
+  private readonly log = new Logger('http');
+  private allowance = LOGGED_PER_SECOND;
+  private refilledAt = Date.now();
+
+  constructor(
+    private readonly pipeline: ReleasePipeline,
+    private readonly tenants: TenantResolver,
+  ) {}
+
+  async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    sendProblem(reply, request, await this.logged(asHttpError(thrown), request), this.log);
+  }
+
+  private async logged(error: SiegelError, request: FastifyRequest): Promise<SiegelError> {
+    const { http } = error.entry;
+    const concerned =
+      request.method === 'POST' && request.url.split('?', 1)[0] === '/v1/attest' && http >= 400 && http < 500;
+    if (!concerned || this.pipeline.isRecorded(error)) return error;
+    let tenant: string;
+    try {
+      tenant = this.tenants.resolve(request.headers.host);
+    } catch {
+      return error;
+    }
+    if (!this.take()) return new SiegelError('RATE_LIMITED');
+    try {
+      await this.pipeline.recordMalformed(tenant, NATIVE_PROTOCOL, error);
+      return error;
+    } catch (failure) {
+      return failure instanceof SiegelError ? failure : new SiegelError('INTERNAL', { cause: failure });
+    }
+  }
+
+  private take(): boolean {
+    const now = Date.now();
+    this.allowance = Math.min(
+      LOGGED_PER_SECOND,
+      this.allowance + ((now - this.refilledAt) / 1_000) * LOGGED_PER_SECOND,
+    );
+    this.refilledAt = now;
+    if (this.allowance < 1) return false;
+    this.allowance--;
+    return true;
+  }
+}

@@ -1,0 +1,48 @@
+import { port, serviceEnvironment } from '#platform';
+import { z } from 'zod';
+
+/** Configuration of key-release; see docs/operations.md for what each variable means to an operator. */
+export const keyReleaseEnvironment = serviceEnvironment.extend({
+  SIEGEL_HTTP_PORT: port.default(8443),
+  SIEGEL_PUBLIC_URL: z
+    .url({ protocol: /^https$/ })
+    .refine((url) => !url.endsWith('/'), 'must not end with a slash')
+    .describe('Base URL that enclaves and relying parties use; the issuer of tokens'),
+  SIEGEL_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe('PEM chain of this server; without it the mesh CA issues one'),
+  SIEGEL_TLS_KEY_FILE: z.string().optional(),
+  SIEGEL_TLS_NAMES: z
+    .string()
+    .default('localhost,127.0.0.1')
+    .describe('DNS names and IP addresses of this server'),
+  SIEGEL_TENANT_HOSTS: z
+    .string()
+    .default('')
+    .describe(
+      'host=tenant pairs, comma separated; a host that is not listed belongs to SIEGEL_DEFAULT_TENANT',
+    ),
+  SIEGEL_DEFAULT_TENANT: z
+    .string()
+    .optional()
+    .describe('Tenant of unlisted hosts; without it they are refused'),
+  SIEGEL_TRUST_DOMAIN: z.string().default('siegel.local').describe('SPIFFE trust domain of the mesh CA'),
+  SIEGEL_PKI_DIR: z.string().describe('Folder of the mesh CA, mode 0700'),
+  SIEGEL_TOKEN_KEY_DIR: z.string().describe('Folder of the token signing keys (ES256)'),
+  SIEGEL_EMITTER_KEY_FILE: z.string().describe('Ed25519 key that signs audit events'),
+  SIEGEL_MANIFEST_KEY_FILE: z.string().describe('ES256 key that signs manifest records'),
+  SIEGEL_CHALLENGE_KEY_FILE: z.string().describe('32 random bytes shared by all replicas'),
+  SIEGEL_ADMIN_TOKEN_FILE: z.string().describe('Bearer token of the admin API'),
+  SIEGEL_VAULTS_FILE: z.string().describe('JSON: the vaults and how to reach them'),
+  SIEGEL_LOG_ORIGIN: z
+    .string()
+    .describe('Origin of the audit logs; the log of a tenant is <origin>/<tenant>'),
+  SIEGEL_TOKEN_TTL_SECONDS: z.coerce.number().int().min(30).max(900).default(900),
+  SIEGEL_VERIFY_TIMEOUT_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
+  SIEGEL_AUDIT_TIMEOUT_MS: z.coerce.number().int().min(100).max(60_000).default(3_000),
+  SIEGEL_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(65_536).default(4_096),
+  SIEGEL_MANIFEST_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+});
+export type KeyReleaseEnvironment = z.output<typeof keyReleaseEnvironment>;
+export const KEY_RELEASE_ENVIRONMENT = Symbol('KEY_RELEASE_ENVIRONMENT');

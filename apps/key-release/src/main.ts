@@ -1,0 +1,65 @@
+import { MeshCa } from '#pki';
+import { createHttpApplication, createPino, readEnvironment, runService, serveOpenApi } from '#platform';
+import 'reflect-metadata';
+import type { Server } from 'node:https';
+import { AppModule } from './app.module.js';
+import { keyReleaseEnvironment } from './environment.js';
+import { serverIdentity, tlsOptions, type ServerIdentity } from './tls/server-identity.js';
+
+/** A quote of 32 KiB in base64url and what stands around it. */
+const BODY_LIMIT = 64 * 1024;
+/** Manifests are larger than any attest request; they have a limit of their own. */
+const MANIFEST_LIMIT = 256 * 1024;
+
+const pino = createPino('key-release', process.env['SIEGEL_LOG_LEVEL'] ?? 'info');
+
+await runService('key-release', pino, async () => {
+  const environment = readEnvironment(keyReleaseEnvironment);
+  const ca = await MeshCa.open({
+    dir: environment.SIEGEL_PKI_DIR,
+    trustDomain: environment.SIEGEL_TRUST_DOMAIN,
+  });
+  const identity = await serverIdentity(environment, ca, new Date());
+  const app = await createHttpApplication(AppModule.of(environment, ca), {
+    pino,
+    https: tlsOptions(identity),
+    bodyLimit: BODY_LIMIT,
+  });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addContentTypeParser(
+      ['application/yaml', 'application/x-yaml', 'text/yaml'],
+      { parseAs: 'string', bodyLimit: MANIFEST_LIMIT },
+      (_request: unknown, text: string, done: (error: null, body: string) => void) => done(null, text),
+    );
+  serveOpenApi(app, {
+    title: 'Siegel key-release',
+    description: 'Attest once; receive TLS identity and secrets.',
+    version: '0.1.0',
+  });
+  await app.listen(environment.SIEGEL_HTTP_PORT, environment.SIEGEL_HTTP_HOST);
+  renew(app.getHttpServer() as Server, identity);
+  pino.info(`serving ${environment.SIEGEL_PUBLIC_URL}`);
+  return app;
+
+  /** The server certificate is replaced at half of its life; open connections keep theirs. */
+  function renew(server: Server, { renewAt }: ServerIdentity): void {
+    if (!renewAt) return;
+    const timer = setInterval(() => {
+      if (Date.now() < renewAt.getTime()) return;
+      clearInterval(timer);
+      serverIdentity(environment, ca, new Date()).then(
+        (next) => {
+          server.setSecureContext(tlsOptions(next));
+          renew(server, next);
+        },
+        (error: unknown) => {
+          pino.error({ err: error }, 'the server certificate could not be renewed');
+          renew(server, { cert: '', key: '', renewAt: new Date(Date.now() + 60_000) });
+        },
+      );
+    }, 60_000);
+    timer.unref();
+  }
+});

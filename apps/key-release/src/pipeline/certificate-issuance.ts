@@ -1,0 +1,42 @@
+import type { CertificateRecord, ReleasePayload } from '#contracts';
+import { SiegelError } from '#contracts';
+import type { CertificateGrant } from '#policy';
+import { MeshCa, type PublicKey } from '#pki';
+import { Inject, Injectable } from '@nestjs/common';
+import type { z } from 'zod';
+
+export const MESH_CA = Symbol('MESH_CA');
+
+export interface IssuedCertificate {
+  readonly payload: NonNullable<ReleasePayload['certificate']>;
+  readonly record: z.infer<typeof CertificateRecord>;
+}
+
+/** TLS identities from the mesh CA, for the enclave's own key: the private key never leaves the enclave. */
+@Injectable()
+export class CertificateIssuance {
+  constructor(@Inject(MESH_CA) private readonly ca: MeshCa) {}
+
+  async issue(grant: CertificateGrant, key: PublicKey, now: Date): Promise<IssuedCertificate> {
+    if (!key.canSign) {
+      throw new SiegelError('PUBLIC_KEY_INVALID', {
+        detail:
+          'this workload receives a TLS certificate, so the bound key must be able to sign (P-256, P-384, P-521 or RSA)',
+      });
+    }
+    const leaf = await this.ca.issueLeaf({
+      spki: key,
+      dns: [...grant.dns],
+      ...(grant.ips ? { ips: [...grant.ips] } : {}),
+      ...(grant.spiffeId === undefined ? {} : { spiffeId: grant.spiffeId }),
+      ttlSeconds: grant.ttlSeconds,
+      now,
+    });
+    const named = grant.spiffeId === undefined ? {} : { spiffeId: grant.spiffeId };
+    const notAfter = leaf.notAfter.toISOString();
+    return {
+      payload: { chainPem: leaf.chainPem, rootPem: this.ca.rootPem, dns: [...grant.dns], ...named, notAfter },
+      record: { serial: leaf.serial, sha256: leaf.sha256, dns: [...grant.dns], ...named, notAfter },
+    };
+  }
+}

@@ -1,0 +1,14 @@
+import { Global, Module } from '@nestjs/common';
+import { SessionTokens } from '../session/session-token.js';
+import { CertificateIssuance } from './certificate-issuance.js';
+import { ReleasePipeline } from './release-pipeline.js';
+import { SecretCollector } from './secret-collection.js';
+import { VerificationClient } from './verification.js';
+
+/** The release pipeline; a wrapper's module needs nothing else of this service. */
+@Global()
+@Module({
+  providers: [VerificationClient, SecretCollector, CertificateIssuance, SessionTokens, ReleasePipeline],
+  exports: [ReleasePipeline, SessionTokens],
+})
+export class PipelineModule {}

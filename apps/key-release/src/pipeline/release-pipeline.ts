@@ -1,0 +1,353 @@
+import { asSiegelError, type ReleasePayload, SiegelError, type VerdictClaims } from '#contracts';
+import type { AuditEmitter, EventDraft } from '#emitter';
+import { checkBinding } from '#evidence';
+import { ChallengeMinter, type PublicKey } from '#pki';
+import { decide, renderArgv, type Decision } from '#policy';
+import { Inject, Injectable } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { AUDIT_EMITTER } from '../audit/audit.module.js';
+import type { ActiveManifest } from '../manifests/active-manifest.js';
+import { ManifestStore } from '../manifests/manifest-store.js';
+import { SessionTokens } from '../session/session-token.js';
+import { attestedClaims, evidenceEnvelope, evidenceRecord } from './attested-claims.js';
+import { CertificateIssuance, type IssuedCertificate } from './certificate-issuance.js';
+import { conditionRecords, Denial } from './denial.js';
+import type { AttestationInput, Granted, ReleaseInput } from './interface.js';
+import { SecretCollector, type CollectedSecrets } from './secret-collection.js';
+import { VerificationClient } from './verification.js';
+
+export const CHALLENGES = Symbol('CHALLENGES');
+
+type Grant = Extract<Decision, { outcome: 'granted' }>;
+
+/**
+ * The one pipeline that every wrapper runs through (DESIGN §4): verify, match manifest, decide, collect, log, answer. Nothing is
+ * returned before the audit log has promised to keep the event that says so; a denial is logged before it is told.
+ */
+@Injectable()
+export class ReleasePipeline {
+  private readonly recorded = new WeakSet<SiegelError>();
+
+  constructor(
+    private readonly verification: VerificationClient,
+    private readonly manifests: ManifestStore,
+    private readonly secrets: SecretCollector,
+    private readonly certificates: CertificateIssuance,
+    private readonly tokens: SessionTokens,
+    @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
+    @Inject(CHALLENGES) private readonly challenges: ChallengeMinter,
+  ) {}
+
+  /** @throws SiegelError; a denial is in the log by then */
+  async attest(input: AttestationInput): Promise<Granted> {
+    this.requireLog();
+    let verdict: VerdictClaims | undefined;
+    const manifest = this.manifests.inForce(input.tenant);
+    try {
+      const nonce = this.nonceOf(input);
+      verdict = await this.verification.verify(input);
+      const decision = this.judge(input, verdict, manifest, nonce);
+      return await this.grant(input, verdict, manifest!, decision);
+    } catch (error) {
+      throw await this.refuse(input, verdict, manifest, error);
+    }
+  }
+
+  /** The session's release again, by the manifest that is in force now; no second quote. */
+  async release(input: ReleaseInput): Promise<Granted> {
+    this.requireLog();
+    const { session, tenant } = input;
+    const manifest = this.manifests.inForce(tenant);
+    try {
+      if (!manifest)
+        throw Denial.of('MANIFEST_MISSING', { code: 'MANIFEST_MISSING', message: 'no manifest is in force' });
+      const now = new Date();
+      const decision = decide(manifest.compiled, {
+        claims: attestedClaims(session.claims, session.collateral),
+        workloadHint: session.workload,
+        binding: { convention: session.binding as never, challenge: session.challenge },
+        now,
+      });
+      if (decision.outcome === 'denied') throw Denial.fromDecision(decision);
+      const { payload, secrets, certificate } = await this.collect(decision, input.key, now);
+      const remaining = Math.max(1, Math.floor((session.expiresAt.getTime() - now.getTime()) / 1_000));
+      const tokenId = session.tokenId;
+      const recorded = await this.audit.record({
+        tenant,
+        type: 'release.granted',
+        outcome: 'granted',
+        workload: decision.workload,
+        session: session.session,
+        ...evidenceEnvelope(session.claims),
+        data: {
+          protocol: input.protocol,
+          boundKey: input.key.thumbprint,
+          manifest: reference(manifest),
+          grants: secrets.records,
+          ...(certificate ? { certificate: certificate.record } : {}),
+        },
+      });
+      const { token, expiresAt } = await this.tokens.issue(
+        { ...claimsOf(session), manifest: reference(manifest) },
+        input.key,
+        tokenId,
+        remaining,
+        now,
+      );
+      return {
+        session: session.session,
+        workload: decision.workload,
+        simulated: session.simulated,
+        token,
+        expiresAt,
+        payload,
+        promise: recorded.promise,
+      };
+    } catch (error) {
+      const denial = asDenial(error);
+      if (!denial) throw asSiegelError(error);
+      await this.audit.record({
+        tenant,
+        type: 'release.denied',
+        outcome: 'denied',
+        reason: denial.reason,
+        workload: session.workload,
+        session: session.session,
+        ...evidenceEnvelope(session.claims),
+        data: {
+          protocol: input.protocol,
+          boundKey: input.key.thumbprint,
+          ...(manifest ? { manifest: reference(manifest) } : {}),
+          conditions: conditionRecords(denial.conditions),
+        },
+      });
+      this.recorded.add(denial.error);
+      throw denial.error;
+    }
+  }
+
+  /** Whether the refusal is in the log already. */
+  isRecorded(error: SiegelError): boolean {
+    return this.recorded.has(error);
+  }
+
+  /** A refusal that came before any evidence could be handed in (a malformed request) is an event all the same. */
+  async recordMalformed(tenant: string, protocol: string, error: SiegelError): Promise<void> {
+    this.recorded.add(error);
+    await this.audit.record({
+      tenant,
+      type: 'attestation.denied',
+      outcome: 'denied',
+      reason: error.reason ?? { code: error.code, message: error.message.slice(0, 1_000) },
+      data: { protocol, conditions: [] },
+    });
+  }
+
+  private requireLog(): void {
+    if (!this.audit.available) throw new SiegelError('AUDIT_UNAVAILABLE');
+  }
+
+  private nonceOf(input: AttestationInput): Buffer | undefined {
+    if (input.binding.challenge === undefined) return undefined;
+    const verdict = this.challenges.check(input.binding.challenge, new Date());
+    if (verdict.ok) return verdict.nonce;
+    const reason = { code: verdict.code, message: 'the challenge was not accepted' };
+    switch (verdict.code) {
+      case 'CHALLENGE_EXPIRED':
+        throw Denial.of('CHALLENGE_EXPIRED', reason);
+      case 'CHALLENGE_REPLAYED':
+        throw Denial.of('CHALLENGE_REPLAYED', reason);
+      case 'CHALLENGE_CACHE_FULL':
+        throw new SiegelError('OVERLOADED', { reason });
+      default:
+        throw Denial.of('CHALLENGE_INVALID', reason);
+    }
+  }
+
+  private judge(
+    input: AttestationInput,
+    verdict: VerdictClaims,
+    manifest: ActiveManifest | undefined,
+    nonce: Buffer | undefined,
+  ): Grant {
+    if (!verdict.verified || !verdict.claims) throw rejected(verdict);
+    const { convention, key } = input.binding;
+    const binding = checkBinding(convention, Buffer.from(verdict.claims.reportData, 'hex'), {
+      spki: key.spki,
+      ...(nonce ? { nonce } : {}),
+    });
+    if (!binding.ok) {
+      throw Denial.of('BINDING_MISMATCH', {
+        code: binding.code,
+        message: `report_data does not bind the key by ${convention}`,
+      });
+    }
+    if (!manifest)
+      throw Denial.of('MANIFEST_MISSING', { code: 'MANIFEST_MISSING', message: 'no manifest is in force' });
+    const decision = decide(manifest.compiled, {
+      claims: attestedClaims(verdict.claims, verdict.collateral),
+      ...(input.workloadHint === undefined ? {} : { workloadHint: input.workloadHint }),
+      binding: { convention, challenge: nonce !== undefined },
+      now: new Date(),
+    });
+    if (decision.outcome === 'denied') throw Denial.fromDecision(decision);
+    return decision;
+  }
+
+  private async grant(
+    input: AttestationInput,
+    verdict: VerdictClaims,
+    manifest: ActiveManifest,
+    decision: Grant,
+  ): Promise<Granted> {
+    const now = new Date();
+    const { key, convention, challenge } = input.binding;
+    const claims = verdict.claims!;
+    const { payload, secrets, certificate } = await this.collect(decision, key, now);
+    const session = randomBytes(16).toString('base64url');
+    const tokenId = randomBytes(16).toString('base64url');
+    // The event is on its way while the token is signed; neither leaves before the promise is here.
+    const recording = this.audit.record({
+      tenant: input.tenant,
+      type: 'attestation.granted',
+      outcome: 'granted',
+      workload: decision.workload,
+      session,
+      ...evidenceEnvelope(claims),
+      data: {
+        protocol: input.protocol,
+        evidence: evidenceRecord(verdict),
+        boundKey: key.thumbprint,
+        binding: convention,
+        challenge: challenge !== undefined,
+        manifest: reference(manifest),
+        grants: secrets.records,
+        ...(certificate ? { certificate: certificate.record } : {}),
+        tokenId,
+      },
+    });
+    const [recorded, issued] = await Promise.all([
+      recording,
+      this.tokens.issue(
+        {
+          session,
+          tenant: input.tenant,
+          workload: decision.workload,
+          protocol: input.protocol,
+          binding: convention,
+          challenge: challenge !== undefined,
+          manifest: reference(manifest),
+          simulated: claims.simulated,
+          evidence: verdict.evidence.signedRegionSha256 ?? verdict.evidence.sha256,
+          claims,
+          ...(verdict.collateral ? { collateral: verdict.collateral } : {}),
+        },
+        key,
+        tokenId,
+        decision.grants.tokenTtlSeconds,
+        now,
+      ),
+    ]);
+    return {
+      session,
+      workload: decision.workload,
+      simulated: claims.simulated,
+      token: issued.token,
+      expiresAt: issued.expiresAt,
+      payload,
+      promise: recorded.promise,
+    };
+  }
+
+  private async collect(
+    decision: Grant,
+    key: PublicKey,
+    now: Date,
+  ): Promise<{
+    payload: ReleasePayload;
+    secrets: CollectedSecrets;
+    certificate: IssuedCertificate | undefined;
+  }> {
+    const { grants, workload } = decision;
+    const secrets = await this.secrets.collect(grants.secrets);
+    const certificate = grants.certificate
+      ? await this.certificates.issue(grants.certificate, key, now)
+      : undefined;
+    const payload: ReleasePayload = {
+      v: 1,
+      workload,
+      env: { ...grants.env, ...secrets.env },
+      files: secrets.files,
+      argv: grants.argv ? renderArgv(grants.argv, secrets.argv) : [],
+      ...(certificate ? { certificate: certificate.payload } : {}),
+    };
+    return { payload, secrets, certificate };
+  }
+
+  /** Logs the denial and gives the error for the caller; what is no denial (an outage) passes as it is. */
+  private async refuse(
+    input: AttestationInput,
+    verdict: VerdictClaims | undefined,
+    manifest: ActiveManifest | undefined,
+    error: unknown,
+  ): Promise<SiegelError> {
+    const denial = asDenial(error);
+    if (!denial) return asSiegelError(error);
+    const event: EventDraft = {
+      tenant: input.tenant,
+      type: 'attestation.denied',
+      outcome: 'denied',
+      reason: denial.reason,
+      ...(denial.workload === undefined ? {} : { workload: denial.workload }),
+      ...evidenceEnvelope(verdict?.claims),
+      data: {
+        protocol: input.protocol,
+        ...(verdict ? { evidence: evidenceRecord(verdict) } : {}),
+        boundKey: input.binding.key.thumbprint,
+        binding: input.binding.convention,
+        ...(input.workloadHint === undefined ? {} : { workloadHint: input.workloadHint }),
+        ...(manifest ? { manifest: reference(manifest) } : {}),
+        conditions: conditionRecords(denial.conditions),
+      },
+    };
+    try {
+      await this.audit.record(event);
+    } catch (failure) {
+      return asSiegelError(failure);
+    }
+    this.recorded.add(denial.error);
+    return denial.error;
+  }
+}
+
+/** Which failures are decisions, to be logged as denials; the others are outages, and nothing was decided. */
+function asDenial(error: unknown): Denial | undefined {
+  if (error instanceof Denial) return error;
+  if (!(error instanceof SiegelError)) return undefined;
+  const { http } = error.entry;
+  const decided = http >= 400 && http < 500 && error.code !== 'RATE_LIMITED';
+  if (!decided) return undefined;
+  return new Denial(error, error.reason ?? { code: error.code, message: error.message.slice(0, 1_000) });
+}
+
+function rejected(verdict: VerdictClaims): Denial {
+  const { code, message, step } = verdict.error ?? {
+    code: 'UNVERIFIED',
+    message: 'the verifier gave no reason',
+  };
+  const reason = { code, message: (step === undefined ? message : `${step}: ${message}`).slice(0, 1_000) };
+  return Denial.of(
+    verdict.claims === undefined && malformed(code) ? 'EVIDENCE_MALFORMED' : 'EVIDENCE_REJECTED',
+    reason,
+  );
+}
+
+/** The verifier's codes that speak of the form of the quote, which the caller may know. */
+const malformed = (code: string): boolean => /^(QUOTE|EVIDENCE)_/.test(code) && !/SIGNATURE/.test(code);
+
+const reference = ({ record }: ActiveManifest) => ({ version: record.version, digest: record.digest });
+
+function claimsOf(session: ReleaseInput['session']) {
+  const { tokenId: _id, expiresAt: _expiry, thumbprint: _key, ...claims } = session;
+  return claims;
+}

@@ -1,0 +1,119 @@
+import { CollateralSummary, QuoteClaims, SiegelError } from '#contracts';
+import { PkiError, SigningKeys, signJwt, verifyJwt, type PublicKey } from '#pki';
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
+
+export const TOKEN_KEYS = Symbol('TOKEN_KEYS');
+const TOKEN_TYP = 'siegel-attestation+jwt';
+const AUDIENCE = 'siegel';
+const MAX_TOKEN_BYTES = 8 * 1024;
+
+/** What the token says of the session beside the registered claims; enough to decide a later release without a second quote. */
+const SiegelClaims = z.object({
+  session: z.string(),
+  tenant: z.string(),
+  workload: z.string(),
+  protocol: z.string(),
+  binding: z.string(),
+  challenge: z.boolean(),
+  manifest: z.object({ version: z.number().int(), digest: z.string() }),
+  simulated: z.boolean(),
+  evidence: z.string(),
+  claims: QuoteClaims,
+  collateral: CollateralSummary.optional(),
+});
+export type SessionClaims = z.infer<typeof SiegelClaims> & {
+  readonly tokenId: string;
+  readonly expiresAt: Date;
+  readonly thumbprint: string;
+};
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly tokenId: string;
+  readonly expiresAt: Date;
+}
+
+/** TCB statuses that a relying party may take without a second look, for the EAR status. */
+const AFFIRMING = new Set(['UpToDate', 'SWHardeningNeeded']);
+
+/**
+ * Attestation tokens: ES256 JWTs with EAT and EAR claims (RFC 9711, draft-ietf-rats-ear), `cnf` = the bound key (RFC 7800, RFC 9449 §6.1),
+ * at most 15 minutes. A simulated root shows in every token.
+ */
+@Injectable()
+export class SessionTokens {
+  constructor(
+    @Inject(TOKEN_KEYS) private readonly keys: SigningKeys,
+    @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
+  ) {}
+
+  async issue(
+    session: z.infer<typeof SiegelClaims>,
+    key: PublicKey,
+    tokenId: string,
+    ttlSeconds: number,
+    now: Date,
+  ): Promise<IssuedToken> {
+    const iat = Math.floor(now.getTime() / 1_000);
+    const exp = iat + Math.min(ttlSeconds, this.environment.SIEGEL_TOKEN_TTL_SECONDS);
+    const { claims } = session;
+    const token = await signJwt(
+      {
+        iss: this.environment.SIEGEL_PUBLIC_URL,
+        sub: `${session.tenant}/${session.workload}`,
+        aud: AUDIENCE,
+        iat,
+        nbf: iat,
+        exp,
+        jti: tokenId,
+        cnf: { jkt: key.thumbprint, jwk: key.jwk },
+        eat_profile: 'tag:github.com,2023:veraison/ear',
+        dbgstat: claims.debug ? 'enabled' : 'disabled',
+        'ear.verifier-id': { developer: 'siegel', build: '0.1.0' },
+        submods: {
+          [claims.tee]: {
+            'ear.status': AFFIRMING.has(claims.tcbStatus) && !claims.debug ? 'affirming' : 'warning',
+          },
+        },
+        siegel: session,
+      },
+      this.keys.current(now),
+      { typ: TOKEN_TYP, maxBytes: MAX_TOKEN_BYTES, maxLifetimeSeconds: 900 },
+    );
+    return { token, tokenId, expiresAt: new Date(exp * 1_000) };
+  }
+
+  /** @throws SiegelError TOKEN_INVALID or TOKEN_EXPIRED */
+  async open(token: string, now: Date): Promise<SessionClaims> {
+    try {
+      const { claims } = await verifyJwt(token, {
+        keys: (kid) => this.keys.verificationKey(kid, now),
+        typ: TOKEN_TYP,
+        issuer: this.environment.SIEGEL_PUBLIC_URL,
+        audience: AUDIENCE,
+        now,
+        clockSkewSeconds: 0,
+        maxLifetimeSeconds: 900,
+        maxBytes: MAX_TOKEN_BYTES,
+      });
+      const session = SiegelClaims.parse(claims['siegel']);
+      const { jkt } = z.object({ jkt: z.string() }).parse(claims['cnf']);
+      return {
+        ...session,
+        tokenId: z.string().parse(claims.jti),
+        expiresAt: new Date(claims.exp * 1_000),
+        thumbprint: jkt,
+      };
+    } catch (error) {
+      if (error instanceof PkiError && error.code === 'JWT_EXPIRED') throw new SiegelError('TOKEN_EXPIRED');
+      throw new SiegelError('TOKEN_INVALID', {
+        reason: {
+          code: error instanceof PkiError ? error.code : 'TOKEN_CLAIMS',
+          message: (error as Error).message.slice(0, 300),
+        },
+      });
+    }
+  }
+}

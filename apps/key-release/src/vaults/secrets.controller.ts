@@ -1,0 +1,128 @@
+import { SiegelError } from '#contracts';
+import type { AuditEmitter } from '#emitter';
+import { schemaPipe } from '#platform';
+import { VaultError, type VaultRegistry, type WritableSecretSource } from '#vault';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Put, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { ADMIN_ACTOR, AdminGuard } from '../admin/admin.guard.js';
+import { AUDIT_EMITTER } from '../audit/audit.module.js';
+import { TenantResolver } from '../tenants/tenant-resolver.js';
+import { VAULTS } from './vaults.token.js';
+
+const SecretBody = z.strictObject({
+  value: z.base64().max(36_000).describe('base64 of the value'),
+  contentType: z.string().max(255).optional(),
+});
+
+/** Secrets of the vaults that can be written through us (the embedded one); values go in and never come out. */
+@ApiTags('administration')
+@ApiBearerAuth()
+@UseGuards(AdminGuard)
+@Controller('v1/tenants/:tenant/vaults/:vault/secrets')
+export class SecretsController {
+  constructor(
+    @Inject(VAULTS) private readonly vaults: VaultRegistry,
+    @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
+    private readonly tenants: TenantResolver,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Names and versions, no values' })
+  async list(@Param('tenant') tenant: string, @Param('vault') vault: string) {
+    this.tenants.require(tenant);
+    const source = this.writable(vault);
+    const secrets = [];
+    for await (const {
+      name,
+      version,
+      contentType,
+      enabled,
+      notBefore,
+      expiresOn,
+      updatedOn,
+    } of source.listSecrets!()) {
+      secrets.push({ name, version, contentType, enabled, notBefore, expiresOn, updatedOn });
+    }
+    return { secrets };
+  }
+
+  @Put(':name')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Write a new version of a secret' })
+  async put(
+    @Param('tenant') tenant: string,
+    @Param('vault') vault: string,
+    @Param('name') name: string,
+    @Body({ schema: SecretBody, pipes: [schemaPipe('SECRET_INVALID')] }) body: z.infer<typeof SecretBody>,
+  ) {
+    this.tenants.require(tenant);
+    const source = this.writable(vault);
+    if (!this.audit.available) throw new SiegelError('AUDIT_UNAVAILABLE');
+    const bytes = Buffer.from(body.value, 'base64');
+    try {
+      const written = await source.setSecret(
+        name,
+        bytes,
+        body.contentType === undefined ? {} : { contentType: body.contentType },
+      );
+      const version = written.version ?? '';
+      await this.audit.record({
+        tenant,
+        type: 'secret.set',
+        outcome: 'ok',
+        data: { vault, objectName: name, version, actor: ADMIN_ACTOR },
+      });
+      return { name, version };
+    } catch (error) {
+      throw explain(error);
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  @Delete(':name')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Soft-delete: all versions become unreadable' })
+  async remove(
+    @Param('tenant') tenant: string,
+    @Param('vault') vault: string,
+    @Param('name') name: string,
+  ): Promise<void> {
+    this.tenants.require(tenant);
+    const source = this.writable(vault);
+    await this.audit.record({
+      tenant,
+      type: 'secret.deleted',
+      outcome: 'ok',
+      data: { vault, objectName: name, actor: ADMIN_ACTOR },
+    });
+    try {
+      await source.deleteSecret(name);
+    } catch (error) {
+      throw explain(error);
+    }
+  }
+
+  private writable(vault: string): WritableSecretSource {
+    const source = this.vaults.find(vault);
+    if (!source) throw new SiegelError('NOT_FOUND', { detail: 'no vault of this name is configured' });
+    if (!('setSecret' in source)) {
+      throw new SiegelError('ADMIN_FORBIDDEN', {
+        detail: 'the secrets of this vault are written in the vault itself',
+      });
+    }
+    return source as WritableSecretSource;
+  }
+}
+
+function explain(error: unknown): unknown {
+  if (!(error instanceof VaultError)) return error;
+  const detail = error.message;
+  if (/NOT_FOUND/.test(error.code)) return new SiegelError('NOT_FOUND', { detail, cause: error });
+  if (/^SECRET_/.test(error.code)) return new SiegelError('SECRET_INVALID', { detail, cause: error });
+  return new SiegelError('VAULT_UNAVAILABLE', {
+    reason: { code: error.code, message: detail },
+    cause: error,
+  });
+}

@@ -1,0 +1,1 @@
+export const VAULTS = Symbol('VAULTS');
