@@ -115,12 +115,14 @@ export class CollateralEpoch {
 
   /** Verifies a bundle. Throws DcapError with the check that failed. */
   static open(bundle: CollateralBundle, options: EpochOptions): CollateralEpoch {
-    return openEpoch(bundle, options, new TrustStore(options.trustAnchors), new StepLog());
+    const log = new StepLog();
+    const parts = log.run('collateral-format', () => checkCollateral(bundle));
+    return CollateralEpoch.verify(parts, options, new TrustStore(options.trustAnchors), log);
   }
 
   /** @internal */
   static verify(
-    bundle: CollateralBundle,
+    parts: CollateralBundle,
     options: EpochOptions,
     store: TrustStore,
     log: StepLog,
@@ -128,13 +130,6 @@ export class CollateralEpoch {
     const now = clockOf(options.at);
     const grace = 1000 * seconds(options.graceSeconds, MAX_GRACE_SECONDS, 'graceSeconds');
     const skew = 1000 * seconds(options.clockSkewSeconds, MAX_SKEW_SECONDS, 'clockSkewSeconds');
-    const before = log.steps.length;
-    const parts = log.run('collateral-format', () => {
-      const checked = checkCollateralBundle(bundle);
-      if (checked.root_ca_crl === '') throw new DcapError('CRL_MISSING', 'the CRL of the root CA is absent');
-      if (checked.pck_crl === '') throw new DcapError('CRL_MISSING', 'the CRL of the PCK CA is absent');
-      return checked;
-    });
     const issuers = log.run('collateral-chains', () => openIssuers(parts, store));
     const rootCrl = log.run('root-crl', () => openRootCrl(parts.root_ca_crl, issuers), crlDetail);
     const pckCrl = log.run('pck-crl', () => openPckCrl(parts.pck_crl, issuers), crlDetail);
@@ -168,7 +163,7 @@ export class CollateralEpoch {
       tcbInfo,
       qeIdentity,
       validities,
-      log.steps.slice(before),
+      log.steps,
     );
   }
 
@@ -178,14 +173,12 @@ export class CollateralEpoch {
   }
 }
 
-/** As {@link CollateralEpoch.open}, with a store that may know some CAs already and a log that receives the checks. */
-export function openEpoch(
-  bundle: CollateralBundle,
-  options: EpochOptions,
-  store: TrustStore,
-  log: StepLog,
-): CollateralEpoch {
-  return CollateralEpoch.verify(bundle, options, store, log);
+/** Refuses a bundle that is not complete, before anything of it is verified. */
+export function checkCollateral(bundle: CollateralBundle): CollateralBundle {
+  const parts = checkCollateralBundle(bundle);
+  if (parts.root_ca_crl === '') throw new DcapError('CRL_MISSING', 'the CRL of the root CA is absent');
+  if (parts.pck_crl === '') throw new DcapError('CRL_MISSING', 'the CRL of the PCK CA is absent');
+  return parts;
 }
 
 function seconds(value: number | undefined, max: number, name: string): number {

@@ -18,9 +18,10 @@ function fail(what: string): never {
 }
 
 /**
- * Splits a PEM chain (RFC 7468 strict form). Only the canonical encoding passes: lines of 64 characters, one kind of
- * line end, no blank lines, canonical base64; at the end at most one line end and, as the quoting library writes it,
- * one NUL. So no byte of a chain can change without changing a certificate.
+ * Splits a PEM chain (RFC 7468). Only a canonical encoding passes: within a certificate lines of one length (real
+ * quotes have 64 and 76), one kind of line end throughout, canonical base64; between certificates one line end or, as
+ * in some real quotes, none; at the end at most one line end and, as the quoting library writes it, one NUL. So no
+ * byte of a chain can change without changing a certificate.
  */
 export function splitPemChain(chain: string | Uint8Array): Buffer[] {
   return pemBlocks(chain).map((block) => block.decode());
@@ -40,12 +41,10 @@ export function pemBlocks(chain: string | Uint8Array): PemBlock[] {
     if (stop - at > MAX_CERTIFICATE_CHARS) fail('a certificate is too large');
     const block = text.slice(at, stop);
     blocks.push({ text: block, decode: () => decode(block, newline) });
-    if (!text.startsWith(newline + BEGIN, stop)) {
-      const tail = text.slice(stop);
-      if (tail !== '' && tail !== newline && tail !== `${newline}\0`) fail('text after the last certificate');
-      return blocks;
-    }
-    at = stop + newline.length;
+    const tail = text.slice(stop, stop + newline.length + 2);
+    if (tail === '' || tail === newline || tail === `${newline}\0`) return blocks;
+    at = text.startsWith(newline, stop) ? stop + newline.length : stop;
+    if (!text.startsWith(BEGIN, at)) fail('text between or after the certificates');
   }
 }
 
@@ -54,24 +53,25 @@ function latin1(bytes: Uint8Array): string {
 }
 
 function decode(block: string, newline: string): Buffer {
-  const der = Buffer.from(block.slice(BEGIN.length, block.length - END.length), 'base64');
-  if (encodePem(der, newline) !== block) fail('a certificate is not canonical');
+  const start = BEGIN.length + newline.length;
+  const der = Buffer.from(block.slice(start, block.length - END.length), 'base64');
+  const width = block.indexOf(newline, start) - start;
+  if (width < 4 || encodePem(der, newline, width) !== block) fail('a certificate is not canonical');
   return der;
 }
 
 /** The canonical PEM text of a certificate, without a line end after it. */
-export function encodePem(der: Buffer, newline = '\n'): string {
+export function encodePem(der: Buffer, newline = '\n', width = 64): string {
   const base64 = der.toString('base64');
   let text = BEGIN + newline;
-  for (let at = 0; at < base64.length; at += 64) text += base64.slice(at, at + 64) + newline;
+  for (let at = 0; at < base64.length; at += width) text += base64.slice(at, at + width) + newline;
   return text + END;
 }
 
 /** The DER of the only certificate in a text that people wrote: surrounding text and line lengths do not matter. */
 export function singleCertificateFromText(text: string): Buffer {
-  const [found, another] = [
-    ...text.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g),
-  ];
+  const pattern = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
+  const [found, another] = [...text.matchAll(pattern)];
   if (found?.[1] === undefined || another !== undefined) fail('not exactly one certificate');
   return Buffer.from(found[1], 'base64');
 }

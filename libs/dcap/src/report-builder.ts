@@ -49,7 +49,8 @@ function tcbClaims(tcb: TcbEvaluation): Partial<VerificationReport> {
     qeStatus: tcb.qe.status,
     ...(tcb.module && { moduleStatus: tcb.module.status }),
     ...(tcb.relaunch && { relaunch: tcb.relaunch }),
-    tcbDate: tcb.tcbDate,
+    tcbDate: tcb.platform.tcbDate,
+    oldestTcbDate: tcb.oldestTcbDate,
   };
 }
 

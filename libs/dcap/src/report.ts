@@ -87,8 +87,10 @@ export interface VerificationReport {
   readonly moduleStatus?: TcbStatus;
   /** TD 1.5 only: the status at launch and of the TDX module that runs now. */
   readonly relaunch?: { readonly launch: TcbStatus; readonly current?: TcbStatus };
-  /** The oldest date among the matched levels of platform, module and quoting enclave (ISO-8601). */
+  /** The date of the platform's TCB level (ISO-8601). */
   readonly tcbDate?: string;
+  /** The oldest date among the levels of platform, quoting enclave and TDX module at launch (ISO-8601). */
+  readonly oldestTcbDate?: string;
 
   /** SHA-256 of the evidence as it was given. Malleable: never a key for replay or deduplication. */
   readonly evidenceSha256: string;

@@ -4,9 +4,9 @@
  */
 export const VERIFICATION_STEPS = [
   'quote-format',
+  'collateral-format',
   'pck-chain',
   'pck-certificate',
-  'collateral-format',
   'collateral-chains',
   'root-crl',
   'pck-crl',

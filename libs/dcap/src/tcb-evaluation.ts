@@ -18,7 +18,7 @@ export interface TcbEvaluation {
   readonly relaunch?: { readonly launch: PlatformStatus; readonly current?: PlatformStatus };
   readonly advisoryIds: readonly string[];
   /** The oldest of the levels' dates. */
-  readonly tcbDate: string;
+  readonly oldestTcbDate: string;
 }
 
 function notSupported(what: string): never {
@@ -134,7 +134,7 @@ export function evaluateTcb(
     qe,
     ...(module && { module }),
     advisoryIds: Object.freeze([...new Set(levels.flatMap(({ advisoryIds }) => advisoryIds))]),
-    tcbDate: dates[0] as string,
+    oldestTcbDate: dates[0] as string,
   };
   if (td?.teeTcbSvn2 === undefined) return { ...common, status: launch.status };
   const current = evaluateCurrent(info, sgx, qe, td.teeTcbSvn2);

@@ -1,5 +1,5 @@
 import type { CollateralBundle } from './collateral-bundle.js';
-import { openEpoch } from './collateral-epoch.js';
+import { checkCollateral, CollateralEpoch } from './collateral-epoch.js';
 import type { EpochOptions } from './collateral-epoch.js';
 import { verifyOnce } from './quote-verifier.js';
 import { buildReport } from './report-builder.js';
@@ -20,7 +20,7 @@ export interface VerifyOptions extends Omit<EpochOptions, 'trustAnchors'>, Evide
 }
 
 /**
- * Verifies one quote with one bundle, in the order of Intel's verifier: quote, PCK chain, collateral, revocation,
+ * Verifies one quote with one bundle, in the order of Intel's verifier: quote, PCK chain, collateral (its completeness first), revocation,
  * quoting enclave, quote signature, TCB. Never throws: the report says what failed.
  */
 export function verifyQuote(
@@ -35,11 +35,12 @@ export function verifyQuote(
     const trustAnchors = options.trustAnchors ?? [INTEL_SGX_ROOT];
     const quote = openEvidence(evidence, options, log);
     progress.quote = quote;
+    const parts = log.run('collateral-format', () => checkCollateral(bundle));
     const store = new TrustStore(trustAnchors);
     const pck = openPck(quote, store, now, options, log);
     progress.pck = pck;
     progress.anchor = pck.trusted.anchor;
-    const epoch = openEpoch(bundle, { ...options, trustAnchors }, store, log);
+    const epoch = CollateralEpoch.verify(parts, { ...options, trustAnchors }, store, log);
     progress.collateral = epoch.summary;
     verifyOnce(quote, pck, epoch, log, progress);
     return buildReport(evidence, progress, log.steps);
