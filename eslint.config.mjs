@@ -90,7 +90,7 @@ export default tseslint.config(
   })),
   {
     // One wrapper knows nothing of another, only the release pipeline's interface.
-    files: ['apps/key-release/src/wrappers/**/*.ts'],
+    files: ['apps/key-release/src/wrappers/*/**/*.ts'],
     ignores: ['apps/**/*.spec.ts'],
     rules: restrict([
       deep,

@@ -45,6 +45,9 @@ export class Layout {
   get auditToken(): string {
     return this.path('audit.token');
   }
+  get caCertificate(): string {
+    return this.path('ca.pem');
+  }
   get challengeKey(): string {
     return this.path('key-release', 'challenge.key');
   }

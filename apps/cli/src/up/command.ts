@@ -1,0 +1,165 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DEFAULT_TENANT } from '#contracts';
+import type { Session } from '../session.js';
+import { runDemo } from '../demo/run-demo.js';
+import { LocalDeployment } from './deployment.js';
+import { StartFailure } from './failure.js';
+import { DEFAULT_PORTS } from './ports.js';
+
+interface UpFlags {
+  state?: string;
+  demo?: boolean;
+  once?: boolean;
+  json?: boolean;
+  natsPort: number;
+  releasePort: number;
+  verifierPort: number;
+  auditPort: number;
+  logLevel: string;
+}
+
+const CHECKOUT = fileURLToPath(new URL('../../../../../', import.meta.url));
+
+export function registerUp(program: Command, session: Session): void {
+  program
+    .command('up')
+    .description('run nats-server and the three services on this machine, until Ctrl-C')
+    .option('--demo', 'also run the main job with two simulated enclaves')
+    .option('--once', 'stop when the demo is done; exit 0 only if all of it held')
+    .option('--json', 'print one JSON object and nothing else on standard output')
+    .option('--state <dir>', 'state folder (default: .siegel in the checkout, or SIEGEL_STATE)')
+    .option(
+      '--nats-port <port>',
+      'port of nats-server; 0 for any free one',
+      port('NATS'),
+      fromEnv('NATS', DEFAULT_PORTS.nats),
+    )
+    .option(
+      '--release-port <port>',
+      'port of key-release',
+      port('RELEASE'),
+      fromEnv('RELEASE', DEFAULT_PORTS.release),
+    )
+    .option(
+      '--verifier-port <port>',
+      'port of quote-verifier',
+      port('VERIFIER'),
+      fromEnv('VERIFIER', DEFAULT_PORTS.verifier),
+    )
+    .option('--audit-port <port>', 'port of audit', port('AUDIT'), fromEnv('AUDIT', DEFAULT_PORTS.audit))
+    .option('--log-level <level>', 'how much the services log', 'info')
+    .action(session.command((flags: UpFlags) => up(flags, session)));
+}
+
+function port(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,5}$/.test(text) || value > 65_535)
+      throw new InvalidArgumentError(`${name} port must be 0 to 65535.`);
+    return value;
+  };
+}
+
+/** Ports can be set in the environment as well, for where a command line is out of reach (CI). */
+function fromEnv(name: string, preset: number): number {
+  const text = process.env[`SIEGEL_${name}_PORT`];
+  return text === undefined || text === '' ? preset : port(name)(text);
+}
+
+async function up(flags: UpFlags, session: Session): Promise<number> {
+  const { terminal } = session;
+  const quiet = flags.json === true;
+  const say = (text: string): void => (quiet ? undefined : terminal.out(`${text}\n`));
+  const progress = (text: string): void => terminal.err(`${text}\n`);
+  const stateDir = resolve(
+    terminal.cwd,
+    flags.state ?? terminal.env['SIEGEL_STATE'] ?? resolve(CHECKOUT, '.siegel'),
+  );
+  const stopped = session.untilStopped();
+  let deployment: LocalDeployment;
+  try {
+    if (!quiet) say('Starting nats-server, audit, quote-verifier and key-release ...');
+    deployment = await LocalDeployment.start({
+      stateDir,
+      toolsDir: resolve(CHECKOUT, '.siegel', 'tools'),
+      ports: {
+        nats: flags.natsPort,
+        release: flags.releasePort,
+        verifier: flags.verifierPort,
+        audit: flags.auditPort,
+      },
+      tenant: DEFAULT_TENANT,
+      logLevel: flags.logLevel,
+      progress,
+    });
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error;
+    if (quiet)
+      terminal.out(`${JSON.stringify({ ok: false, error: { code: error.code, message: error.message } })}\n`);
+    else terminal.err(`siegel: ${error.message}\n`);
+    return 1;
+  }
+  try {
+    return await serve(deployment, flags, stopped, say, (text) => terminal.out(text));
+  } finally {
+    if (!quiet && !flags.once) progress('Stopping ...');
+    await deployment.stop();
+  }
+}
+
+async function serve(
+  deployment: LocalDeployment,
+  flags: UpFlags,
+  stopped: AbortSignal,
+  say: (text: string) => void,
+  out: (text: string) => void,
+): Promise<number> {
+  let exitCode = 0;
+  if (flags.demo || flags.once) {
+    say('');
+    const result = await runDemo(deployment, { say });
+    for (const { name, ok, detail } of result.checks)
+      if (!ok) say(`  FAILED: ${name}${detail === undefined ? '' : ` (${detail})`}`);
+    if (flags.json) out(`${JSON.stringify(flags.once ? result : { ...result, ...endpoints(deployment) })}\n`);
+    if (!result.ok) exitCode = 1;
+    if (flags.once) {
+      say(result.ok ? '\nAll of it held.' : '\nNot all of it held.');
+      return exitCode;
+    }
+  } else if (flags.json) {
+    out(`${JSON.stringify({ ok: true, ...endpoints(deployment) })}\n`);
+  }
+  say(whereThingsAre(deployment));
+  if (!stopped.aborted)
+    await new Promise<void>((done) => stopped.addEventListener('abort', () => done(), { once: true }));
+  return exitCode;
+}
+
+function endpoints({ settings, pids }: LocalDeployment) {
+  const { ports, publicUrl, layout } = settings;
+  return {
+    state: layout.root,
+    endpoints: {
+      release: publicUrl,
+      verifier: `http://127.0.0.1:${ports.verifier}`,
+      audit: `http://127.0.0.1:${ports.audit}`,
+      nats: `nats://127.0.0.1:${ports.nats}`,
+    },
+    pids,
+  };
+}
+
+function whereThingsAre({ settings }: LocalDeployment): string {
+  const { ports, publicUrl, layout } = settings;
+  return `
+Everything keeps running until Ctrl-C. The APIs:
+  enclaves   ${publicUrl}/v1/attest          (description: ${publicUrl}/openapi.json)
+  operators  http://127.0.0.1:${ports.audit}/v1/events        (bearer token: ${layout.auditToken})
+  auditors   nats://127.0.0.1:${ports.nats}, subject siegel.events.>  (nkey seed: ${layout.seed('auditor')})
+  verifier   http://127.0.0.1:${ports.verifier}/v1/collateral
+State and logs: ${layout.root}
+Try: npx siegel audit query --type attestation.denied`;
+}

@@ -1,0 +1,162 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StartFailure } from './failure.js';
+import { prepareKeys } from './key-material.js';
+import { Layout } from './layout.js';
+import { ManagedProcess } from './managed-process.js';
+import { findNatsServer } from './nats-binary.js';
+import { natsConfig } from './nats-config.js';
+import { settlePorts, type Ports } from './ports.js';
+import { natsSpec, SERVICES, serviceSpec, type DeploymentSettings } from './services.js';
+import { SimulatedWorld } from './simulated-platform.js';
+import { lockState } from './state-lock.js';
+
+export interface UpOptions {
+  readonly stateDir: string;
+  /** Where fetched programs are kept; shared by all state folders of a checkout. */
+  readonly toolsDir: string;
+  readonly ports: Ports;
+  readonly tenant: string;
+  readonly logLevel: string;
+  readonly progress: (text: string) => void;
+}
+
+/** Name of the embedded vault. */
+export const VAULT = 'demo';
+const READY_TIMEOUT_MS = 60_000;
+
+/** A whole deployment on this machine: nats-server and the three services as processes of their own, one state folder. */
+export class LocalDeployment {
+  private readonly processes: ManagedProcess[] = [];
+
+  private constructor(
+    readonly settings: DeploymentSettings,
+    readonly world: SimulatedWorld,
+    private readonly progress: (text: string) => void,
+    private readonly unlock: () => void,
+  ) {}
+
+  static async start(options: UpOptions): Promise<LocalDeployment> {
+    const layout = new Layout(options.stateDir);
+    try {
+      for (const folder of ['nats', 'audit', 'quote-verifier', 'key-release', 'logs', 'vault']) {
+        mkdirSync(layout.path(folder), { recursive: true, mode: 0o700 });
+      }
+    } catch (error) {
+      throw new StartFailure(
+        'STATE_UNUSABLE',
+        `the state folder ${layout.root} cannot be used: ${(error as Error).message}`,
+      );
+    }
+    const unlock = lockState(layout);
+    let deployment: LocalDeployment | undefined;
+    try {
+      const ports = await settlePorts(options.ports);
+      const settings: DeploymentSettings = {
+        layout,
+        ports,
+        tenant: options.tenant,
+        trustDomain: 'siegel.local',
+        logOrigin: 'siegel.local/log',
+        publicUrl: `https://localhost:${ports.release}`,
+        logLevel: options.logLevel,
+      };
+      const binary = findNatsServer(options.toolsDir, options.progress);
+      const { natsKeys } = await prepareKeys(layout, settings.logOrigin, [settings.tenant]);
+      writeFileSync(layout.natsConfig, natsConfig(layout, ports.nats, binary, natsKeys), { mode: 0o600 });
+      writeFileSync(
+        layout.vaults,
+        JSON.stringify({ vaults: [{ name: VAULT, kind: 'embedded', dir: layout.path('vault', VAULT) }] }),
+      );
+      deployment = new LocalDeployment(settings, SimulatedWorld.open(layout), options.progress, unlock);
+      await deployment.launch(binary.path);
+      deployment.writeContext();
+      return deployment;
+    } catch (error) {
+      if (deployment) await deployment.stop();
+      else unlock();
+      throw error;
+    }
+  }
+
+  /** Process ids by name, for tests and `siegel doctor`. */
+  get pids(): Record<string, number | undefined> {
+    return Object.fromEntries(this.processes.map((process) => [process.spec.name, process.pid]));
+  }
+
+  async stop(): Promise<void> {
+    this.world.close();
+    // In the reverse order of the start: what needs the log ends before the log, everything before the broker.
+    for (const process of [...this.processes].reverse()) await process.stop();
+    this.unlock();
+  }
+
+  private async launch(natsPath: string): Promise<void> {
+    const { layout, ports } = this.settings;
+    const announce = (name: string, how: string): void =>
+      this.progress(`${name} ended with ${how}; starting it again`);
+    const start = (process: ManagedProcess): void => {
+      this.processes.push(process);
+      process.start();
+    };
+    start(new ManagedProcess(natsSpec(layout, natsPath), announce));
+    for (const name of SERVICES) start(new ManagedProcess(serviceSpec(name, this.settings), announce));
+    const until = Date.now() + READY_TIMEOUT_MS;
+    await Promise.all([
+      this.ready('audit', `http://127.0.0.1:${ports.audit}`, until),
+      this.ready('quote-verifier', `http://127.0.0.1:${ports.verifier}`, until),
+      this.ready('key-release', `https://127.0.0.1:${ports.release}`, until),
+    ]);
+  }
+
+  private async ready(name: string, base: string, until: number): Promise<void> {
+    let detail = 'no answer';
+    while (Date.now() < until) {
+      const failed = this.processes.find((process) => process.failure !== undefined);
+      if (failed) throw new StartFailure('SERVICE_FAILED', failed.failure!);
+      const { ok, text } = await probe(`${base}/health/ready`);
+      if (ok) return;
+      detail = text;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new StartFailure(
+      'NOT_READY',
+      `${name} was not ready in ${READY_TIMEOUT_MS / 1_000} s (${detail.slice(0, 300)}); see ${this.settings.layout.log(name)}`,
+    );
+  }
+
+  private writeContext(): void {
+    const { layout, ports, tenant, publicUrl } = this.settings;
+    // The authority's file holds its private key beside the certificate; clients get the certificate alone.
+    const root = readFileSync(join(layout.pki, 'root.pem'), 'utf8');
+    const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(root)?.[0] ?? '';
+    writeFileSync(layout.caCertificate, `${certificate}\n`);
+    const context = {
+      siegel: 1,
+      release: { url: publicUrl, caFile: 'ca.pem' },
+      verifier: { url: `http://127.0.0.1:${ports.verifier}` },
+      audit: { url: `http://127.0.0.1:${ports.audit}`, tokenFile: 'audit.token' },
+      adminTokenFile: 'admin.token',
+      nats: { url: `nats://127.0.0.1:${ports.nats}` },
+      tenant,
+      vault: VAULT,
+    };
+    writeFileSync(layout.context, `${JSON.stringify(context, null, 2)}\n`);
+  }
+}
+
+/** Readiness alone is asked here, before the root certificate is known to exist; nothing secret is sent or believed. */
+async function probe(url: string): Promise<{ ok: boolean; text: string }> {
+  const { request } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  return new Promise((resolve) => {
+    const call = request(url, { rejectUnauthorized: false, timeout: 2_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ ok: response.statusCode === 200, text }));
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', (error) => resolve({ ok: false, text: error.message }));
+    call.end();
+  });
+}

@@ -1,0 +1,2 @@
+export { registerUp } from './command.js';
+export { LocalDeployment } from './deployment.js';

@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Layout } from './layout.js';
+import type { ProcessSpec } from './managed-process.js';
+import { inboxPrefix, type NatsUser } from './nats-config.js';
+import type { Ports } from './ports.js';
+
+export interface DeploymentSettings {
+  readonly layout: Layout;
+  readonly ports: Ports;
+  readonly tenant: string;
+  readonly trustDomain: string;
+  readonly logOrigin: string;
+  readonly publicUrl: string;
+  readonly logLevel: string;
+}
+
+const DIST = fileURLToPath(new URL('../../../../', import.meta.url));
+export const entryOf = (service: string): string => join(DIST, 'apps', service, 'src', 'main.js');
+
+/** The names of the services in the order in which they are started. */
+export const SERVICES = ['audit', 'quote-verifier', 'key-release'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** Variables that a child must not inherit: what configures us or a Node in general is not meant for the services. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG, TZ, TMPDIR } = process.env;
+  return Object.fromEntries(
+    Object.entries({ PATH, HOME, LANG, TZ, TMPDIR }).filter(([, value]) => value !== undefined),
+  );
+}
+
+export function serviceSpec(name: ServiceName, settings: DeploymentSettings): ProcessSpec {
+  const { layout, ports } = settings;
+  const user = name.replace('-', '_') as NatsUser;
+  const port = { audit: ports.audit, 'quote-verifier': ports.verifier, 'key-release': ports.release }[name];
+  return {
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', entryOf(name)],
+    logFile: layout.log(name),
+    parentPipe: true,
+    env: {
+      ...cleanEnvironment(),
+      NODE_ENV: 'production',
+      SIEGEL_NATS_SERVERS: `nats://127.0.0.1:${ports.nats}`,
+      SIEGEL_NATS_SEED_FILE: layout.seed(user),
+      SIEGEL_NATS_INBOX_PREFIX: inboxPrefix(user),
+      SIEGEL_TRUST_FILE: layout.trust,
+      SIEGEL_STATE_DIR: layout.service(name),
+      SIEGEL_HTTP_HOST: '127.0.0.1',
+      SIEGEL_HTTP_PORT: String(port),
+      SIEGEL_INSTANCE: `${name}-1`,
+      SIEGEL_LOG_LEVEL: settings.logLevel,
+      SIEGEL_SIMULATION: 'true',
+      SIEGEL_EMITTER_KEY_FILE: layout.key(name, 'emitter'),
+      ...OWN_VARIABLES[name](settings),
+    },
+  };
+}
+
+const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJS.ProcessEnv> = {
+  audit: ({ layout }) => ({
+    SIEGEL_AUDIT_LOG_KEY_FILE: layout.key('audit', 'log'),
+    SIEGEL_AUDIT_TOKEN_FILE: layout.auditToken,
+  }),
+  'quote-verifier': ({ layout }) => ({
+    SIEGEL_VERDICT_KEY_FILE: layout.key('quote-verifier', 'verdict'),
+    SIEGEL_SIMULATED_ROOT_FILE: layout.simulatedRoot,
+    SIEGEL_COLLATERAL_SOURCES: 'bundle',
+    SIEGEL_COLLATERAL_BUNDLE_DIR: layout.bundles,
+  }),
+  'key-release': ({ layout, tenant, trustDomain, logOrigin, publicUrl }) => ({
+    SIEGEL_PUBLIC_URL: publicUrl,
+    SIEGEL_TLS_NAMES: 'localhost,127.0.0.1',
+    SIEGEL_DEFAULT_TENANT: tenant,
+    SIEGEL_TRUST_DOMAIN: trustDomain,
+    SIEGEL_PKI_DIR: layout.pki,
+    SIEGEL_TOKEN_KEY_DIR: layout.path('key-release', 'token-keys'),
+    SIEGEL_MANIFEST_KEY_FILE: layout.key('key-release', 'manifest'),
+    SIEGEL_CHALLENGE_KEY_FILE: layout.challengeKey,
+    SIEGEL_ADMIN_TOKEN_FILE: layout.adminToken,
+    SIEGEL_VAULTS_FILE: layout.vaults,
+    SIEGEL_LOG_ORIGIN: logOrigin,
+  }),
+};
+
+export function natsSpec(layout: Layout, binary: string): ProcessSpec {
+  return {
+    name: 'nats-server',
+    command: binary,
+    args: ['--config', layout.natsConfig],
+    logFile: layout.log('nats-server'),
+    parentPipe: false,
+    env: cleanEnvironment(),
+  };
+}
