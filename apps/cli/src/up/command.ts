@@ -4,8 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_TENANT } from '#contracts';
 import type { Session } from '../session.js';
-import { runDemo } from '../demo/run-demo.js';
-import { LocalDeployment } from './deployment.js';
+import type { LocalDeployment } from './deployment.js';
 import { StartFailure } from './failure.js';
 import { DEFAULT_PORTS } from './ports.js';
 
@@ -79,6 +78,8 @@ async function up(flags: UpFlags, session: Session): Promise<number> {
     flags.state ?? terminal.env['SIEGEL_STATE'] ?? resolve(CHECKOUT, '.siegel'),
   );
   const stopped = session.untilStopped();
+  // The simulator and the key libraries are large; only this command needs them.
+  const { LocalDeployment } = await import('./deployment.js');
   let deployment: LocalDeployment;
   try {
     if (!quiet) say('Starting nats-server, audit, quote-verifier and key-release ...');
@@ -120,6 +121,7 @@ async function serve(
   let exitCode = 0;
   if (flags.demo || flags.once) {
     say('');
+    const { runDemo } = await import('../demo/run-demo.js');
     const result = await runDemo(deployment, { say });
     for (const { name, ok, detail } of result.checks)
       if (!ok) say(`  FAILED: ${name}${detail === undefined ? '' : ` (${detail})`}`);

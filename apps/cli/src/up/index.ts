@@ -1,2 +1,1 @@
 export { registerUp } from './command.js';
-export { LocalDeployment } from './deployment.js';
