@@ -1,0 +1,56 @@
+import type { TrustAnchor } from '#dcap';
+import { ConfigurationError } from '#platform';
+import { readFileSync } from 'node:fs';
+import type { VerifierEnvironment } from '../../config/environment.js';
+import { BundleSource } from './bundle/bundle-source.js';
+import type { CollateralSource } from './collateral-source.js';
+import { PccsSource } from './pccs/pccs-source.js';
+import { PcsSource } from './pcs/pcs-source.js';
+import { ThimSource } from './thim/thim-source.js';
+
+/** The configured sources, in the order in which they are asked. Throws ConfigurationError. */
+export function openSources(
+  environment: VerifierEnvironment,
+  anchors: readonly TrustAnchor[],
+  clock: () => Date,
+): CollateralSource[] {
+  const http = {
+    timeoutMs: environment.SIEGEL_COLLATERAL_TIMEOUT_MS,
+    ...(environment.SIEGEL_COLLATERAL_CA_FILE === undefined
+      ? {}
+      : { extraCa: readText('SIEGEL_COLLATERAL_CA_FILE', environment.SIEGEL_COLLATERAL_CA_FILE) }),
+  };
+  const rootCrlUrl = environment.SIEGEL_PCS_ROOT_CRL_URL;
+  return environment.SIEGEL_COLLATERAL_SOURCES.map((name): CollateralSource => {
+    switch (name) {
+      case 'bundle':
+        return new BundleSource({
+          folder: environment.SIEGEL_COLLATERAL_BUNDLE_DIR as string,
+          anchors,
+          graceSeconds: environment.SIEGEL_COLLATERAL_GRACE_SECONDS,
+          clock,
+        });
+      case 'pccs':
+        return new PccsSource({ ...http, baseUrl: environment.SIEGEL_PCCS_URL as string });
+      case 'pcs':
+        return new PcsSource({
+          ...http,
+          baseUrl: environment.SIEGEL_PCS_URL,
+          rootCrlUrl,
+          ...(environment.SIEGEL_PCS_KEY_FILE === undefined
+            ? {}
+            : { subscriptionKey: readText('SIEGEL_PCS_KEY_FILE', environment.SIEGEL_PCS_KEY_FILE).trim() }),
+        });
+      case 'thim':
+        return new ThimSource({ ...http, baseUrls: environment.SIEGEL_THIM_URLS, rootCrlUrl });
+    }
+  });
+}
+
+function readText(variable: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigurationError([{ variable, message: `cannot be read: ${(error as Error).message}` }]);
+  }
+}

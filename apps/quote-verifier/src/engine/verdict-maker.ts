@@ -1,0 +1,118 @@
+import { SiegelError, type VerdictClaims, type VerifyRequest } from '#contracts';
+import {
+  DcapError,
+  hasOpenEnclaveHeader,
+  parseQuote,
+  QuoteVerifier,
+  stripOpenEnclaveHeader,
+  type CollateralEpoch,
+  type Quote,
+  type TrustAnchor,
+} from '#dcap';
+import { hash } from 'node:crypto';
+import { keyText, type CollateralKey } from '../collateral/collateral-key.js';
+import { refusedVerdict, verdictOf, type Evidence } from '../verdict/verdict-claims.js';
+import type { VerdictSigner } from '../verdict/verdict-signer.js';
+import { parseVerifyRequest } from '../verdict/verify-request.js';
+import type { Attempt, Findings } from './attempt.js';
+import { EvidenceOrigins } from './evidence-origin.js';
+import { pckQueryOf } from './pck-query.js';
+
+export interface VerdictMakerOptions {
+  readonly signer: VerdictSigner;
+  readonly anchors: readonly TrustAnchor[];
+  readonly clock: () => Date;
+}
+
+/**
+ * From the bytes of a request to the bytes of its reply, without waiting for anything: what is missing is named, and the caller
+ * tries again when it is there. Runs on the event loop or in a thread; holds the epochs in force and libs/dcap's caches.
+ */
+export class VerdictMaker {
+  private readonly epochs = new Map<string, CollateralEpoch>();
+  private readonly verifier = new QuoteVerifier();
+  private readonly origins: EvidenceOrigins;
+
+  constructor(private readonly options: VerdictMakerOptions) {
+    this.origins = new EvidenceOrigins(options.anchors);
+  }
+
+  adopt(key: CollateralKey, epoch: CollateralEpoch): void {
+    this.epochs.set(keyText(key), epoch);
+  }
+
+  attempt(body: Uint8Array, findings: Findings = {}): Attempt {
+    try {
+      const { request, evidence } = parseVerifyRequest(body);
+      return this.judge(request, evidence, findings);
+    } catch (error) {
+      if (error instanceof SiegelError)
+        return { kind: 'error', code: error.code, detail: error.detail ?? '' };
+      throw error;
+    }
+  }
+
+  private judge(request: VerifyRequest, evidence: Buffer, findings: Findings): Attempt {
+    const at = this.options.clock();
+    const format = hasOpenEnclaveHeader(evidence) ? 'open-enclave' : 'dcap';
+    const refuse = (error: DcapError | NonNullable<Findings['refusal']>): Attempt => {
+      const named: Evidence = { sha256: hash('sha256', evidence, 'hex'), format };
+      return this.reply(refusedVerdict(request, named, error, at));
+    };
+    if (findings.refusal !== undefined) return refuse(findings.refusal);
+
+    let quote: Quote;
+    try {
+      checkFormat(request.format, format);
+      quote = parseQuote(stripOpenEnclaveHeader(evidence));
+      const query = pckQueryOf(quote);
+      if (query !== undefined && findings.pckChain === undefined) return { kind: 'needs-pck', query };
+    } catch (error) {
+      if (!(error instanceof DcapError)) throw error;
+      return refuse({ code: error.code, message: error.message, step: error.step ?? 'quote-format' });
+    }
+
+    const origin = this.origins.of(evidence, quote, at, findings.pckChain);
+    if ('refused' in origin) {
+      const report = origin.refused;
+      return this.reply(verdictOf(request, { sha256: report.evidenceSha256, format }, report, at));
+    }
+    const epoch = this.epochs.get(keyText(origin.key));
+    if (epoch === undefined || !isFresh(epoch, at)) return { kind: 'needs-collateral', key: origin.key };
+    const report = this.verifier.verify(
+      evidence,
+      epoch,
+      at,
+      findings.pckChain === undefined ? {} : { pckCertificateChain: findings.pckChain },
+    );
+    return this.reply(verdictOf(request, { sha256: report.evidenceSha256, format }, report, at));
+  }
+
+  private reply(claims: VerdictClaims): Attempt {
+    return {
+      kind: 'reply',
+      body: JSON.stringify({ verdict: this.options.signer.sign(claims) }),
+      verified: claims.verified,
+      code: claims.error?.code ?? 'VERIFIED',
+    };
+  }
+}
+
+function checkFormat(asked: VerifyRequest['format'], found: 'dcap' | 'open-enclave'): void {
+  if (asked === 'auto' || asked === found) return;
+  throw asked === 'open-enclave'
+    ? new DcapError('OE_HEADER_INVALID', 'the evidence has no Open Enclave header')
+    : new DcapError(
+        'QUOTE_VERSION_UNSUPPORTED',
+        'the evidence has an Open Enclave header and is no bare quote',
+      );
+}
+
+function isFresh(epoch: CollateralEpoch, at: Date): boolean {
+  try {
+    epoch.checkFresh(at);
+    return true;
+  } catch {
+    return false;
+  }
+}
