@@ -20,7 +20,13 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
       bestDistance = distance;
     }
   }
-  return best;
+  if (best !== undefined || plain.length < 3) return best;
+  // `environment` for `env`, `conf` for `configid`: the one candidate of which either is the beginning.
+  const related = [...candidates].filter((candidate) => {
+    const target = fold(candidate);
+    return target.length >= 3 && (plain.startsWith(target) || target.startsWith(plain));
+  });
+  return related.length === 1 ? related[0] : undefined;
 }
 
 function fold(word: string): string {

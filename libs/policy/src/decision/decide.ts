@@ -79,7 +79,7 @@ function appraise(workload: CompiledWorkload, request: DecisionRequest, conditio
   return { outcome: 'granted', workload: workload.name, conditions, grants: workload.grants };
 }
 
-/** The entry of the identity that holds; if none does, the one that explains best: with the fewest failures. */
+/** The entry of the identity that holds; if none does, the one that explains best: with the least and slightest failures. */
 function closest(variants: readonly IdentityVariant[], request: DecisionRequest): IdentityVariant {
   let best = variants[0] ?? NEVER;
   if (variants.length < 2) return best;
@@ -108,9 +108,13 @@ const NEVER: IdentityVariant = {
   ],
 };
 
+/** An entry of another measurement explains less than any other failure of one with the right measurement. */
+const OTHER_MEASUREMENT = 100;
+
 function failures(variant: IdentityVariant, request: DecisionRequest): number {
   let failed = 0;
-  for (const rule of variant.rules) if (!rule.holds(request)) failed++;
+  for (const rule of variant.rules)
+    if (!rule.holds(request)) failed += rule.denial === 'MEASUREMENT_NOT_ALLOWED' ? OTHER_MEASUREMENT : 1;
   return failed;
 }
 

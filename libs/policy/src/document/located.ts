@@ -81,7 +81,7 @@ function capped(problems: LintProblem[]): LintProblem[] {
   const kept = new Set([...errors, ...warnings]);
   const result = problems.filter((problem) => kept.has(problem));
   const severity = errors.length > 0 ? 'error' : 'warning';
-  const message = `${problems.length - result.length} more problems are not listed`;
+  const message = `at least ${problems.length - result.length} more problems are not listed`;
   result.push({ code: 'TOO_MANY_PROBLEMS', severity, path: '', line: 1, column: 1, message });
   return result;
 }

@@ -45,7 +45,8 @@ export function readDocument(text: string): ReadResult {
       schema: 'core',
       merge: false,
       resolveKnownTags: false,
-      logLevel: 'silent',
+      // 'silent' would also hide that there are several documents.
+      logLevel: 'error',
     });
   } catch (error) {
     return whole('SYNTAX_ERROR', error instanceof Error ? error.message : 'the document cannot be read');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DOCUMENT_LIMITS } from '../document/limits.js';
 import type { LocatedDocument } from '../document/located.js';
 import { formatPath, quoted } from '../problem.js';
 import type { Finding, PathStep } from '../problem.js';
@@ -12,6 +13,9 @@ type Issue = z.core.$ZodIssue;
 const FORMAT_BY_PATTERN: ReadonlyMap<string, TextFormat> = new Map(
   Object.values(FORMATS).map((format) => [String(format.pattern), format]),
 );
+
+/** Explaining (spelling, above all) costs more than finding; far more than is shown is never explained. */
+const MAX_EXPLAINED = 4 * DOCUMENT_LIMITS.problems;
 
 /** Numbers accepted as text: which paths, and the text that stands in the document. */
 export interface TextRepair {
@@ -39,7 +43,7 @@ export function explainIssues(
       repairs.push({ path, source: node.source });
       continue;
     }
-    findings.push(...explain(schema, document, issue, path));
+    if (findings.length < MAX_EXPLAINED) findings.push(...explain(schema, document, issue, path));
   }
   return { findings, repairs };
 }
@@ -48,6 +52,9 @@ export function explainIssues(
 function flatten(issue: Issue, base: readonly PropertyKey[], document: LocatedDocument): Issue[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    if (document.node(path as PathStep[]) === undefined) {
+      return [{ code: 'invalid_type', expected: 'object', path, message: '', input: undefined } as Issue];
+    }
     const fits = (branch: readonly Issue[]) =>
       !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type');
     // An unfitting branch complains about the value itself; one that complains about its inside was meant.
@@ -101,7 +108,7 @@ function explain(schema: z.ZodType, document: LocatedDocument, issue: Issue, pat
       : formatPath(path.slice(-1)).replace(/^\[(\d+)\]$/, 'entry $1 of this list');
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(schema, path, key));
+      return issue.keys.slice(0, MAX_EXPLAINED).map((key) => unknownKey(schema, path, key));
     case 'invalid_type': {
       if (document.node(path) === undefined)
         return [error('KEY_MISSING', `${quoted(String(path.at(-1)))} is missing`, undefined, 'key')];
