@@ -16,9 +16,12 @@ const ROOT = resolve(import.meta.dirname, '..');
 const ENTRY = join(ROOT, 'dist/apps/quote-verifier/src/main.js');
 const START_MS = 20_000;
 
-export const hasNatsServer = ['/usr/sbin', '/usr/bin', '/usr/local/bin', ...(process.env['PATH'] ?? '').split(':')].some(
-  (folder) => existsSync(join(folder, 'nats-server')),
-);
+export const hasNatsServer = [
+  '/usr/sbin',
+  '/usr/bin',
+  '/usr/local/bin',
+  ...(process.env['PATH'] ?? '').split(':'),
+].some((folder) => existsSync(join(folder, 'nats-server')));
 
 /** One service process. */
 export interface Verifier {
@@ -116,7 +119,11 @@ export class Deployment {
   }
 
   /** Asks for a verdict and checks its signature. Rejects with SiegelError or NatsRequestError. */
-  async verify(evidence: Uint8Array, members: Record<string, unknown> = {}, timeoutMs = 8_000): Promise<Verdict> {
+  async verify(
+    evidence: Uint8Array,
+    members: Record<string, unknown> = {},
+    timeoutMs = 8_000,
+  ): Promise<Verdict> {
     const requestId = randomBytes(16).toString('base64url');
     const body = JSON.stringify({
       v: 1,
@@ -128,7 +135,10 @@ export class Deployment {
     const answer = await this.requests.request(SUBJECTS.verify, body, timeoutMs);
     const { verdict } = VerifyReply.parse(JSON.parse(Buffer.from(answer).toString()));
     const { publicKey, kid } = this.key as LocalSigner;
-    const { payload } = await verifyJws(verdict, { typ: VERDICT_TYP, keys: { alg: 'ES256', key: publicKey, kid } });
+    const { payload } = await verifyJws(verdict, {
+      typ: VERDICT_TYP,
+      keys: { alg: 'ES256', key: publicKey, kid },
+    });
     const claims = VerdictClaims.parse(JSON.parse(payload.toString()));
     if (claims.rid !== requestId) throw new Error('the verdict is for another request');
     return { token: verdict, claims };
@@ -167,7 +177,11 @@ export class Deployment {
     writeFileSync(join(this.folder, 'quote_verifier.seed'), verifier.seed, { mode: 0o600 });
     const party = newUser();
     this.natsPort = await freePort();
-    this.nats = await startNats(this.folder, this.natsPort, natsConfiguration(this.folder, verifier, party, jetstream));
+    this.nats = await startNats(
+      this.folder,
+      this.natsPort,
+      natsConfiguration(this.folder, verifier, party, jetstream),
+    );
     this.relyingParty = await connect({
       servers: `nats://127.0.0.1:${this.natsPort}`,
       authenticator: nkeyAuthenticator(party.seed),
@@ -200,7 +214,9 @@ function natsConfiguration(folder: string, verifier: User, party: User, jetstrea
     ...['STREAM.CREATE', 'STREAM.INFO', 'STREAM.MSG.GET', 'DIRECT.GET', 'CONSUMER.CREATE'].map(
       (call) => `$JS.API.${call}.${bucket}`,
     ),
-    ...['DIRECT.GET', 'CONSUMER.CREATE', 'CONSUMER.DELETE', 'CONSUMER.INFO'].map((call) => `$JS.API.${call}.${bucket}.>`),
+    ...['DIRECT.GET', 'CONSUMER.CREATE', 'CONSUMER.DELETE', 'CONSUMER.INFO'].map(
+      (call) => `$JS.API.${call}.${bucket}.>`,
+    ),
     '$JS.FC.>',
     '$KV.siegel_collateral.>',
     SUBJECTS.collateralChanged,

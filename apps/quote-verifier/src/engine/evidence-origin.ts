@@ -1,22 +1,24 @@
-import { verifyQuote, type Quote, type TrustAnchor, type VerificationReport } from '#dcap';
+import {
+  COLLATERAL_FIELDS,
+  verifyQuote,
+  type CollateralBundle,
+  type Quote,
+  type TrustAnchor,
+  type VerificationReport,
+} from '#dcap';
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CollateralKey } from '../collateral/collateral-key.js';
 
 const MAX_KNOWN = 4_096;
 
-/** A bundle without anything: a verification with it gets as far as the PCK chain and ends. */
-const NO_COLLATERAL = {
-  tcb_info: '',
-  tcb_info_signature: '',
-  tcb_info_issuer_chain: '',
-  qe_identity: '',
-  qe_identity_signature: '',
-  qe_identity_issuer_chain: '',
-  root_ca_crl: '',
-  pck_crl: '',
-  pck_crl_issuer_chain: '',
-};
+/**
+ * Collateral that is complete and worthless: a verification with it judges the quote's form and its PCK chain, whatever the
+ * order of its checks, and ends at the chains of the collateral.
+ */
+const WORTHLESS = Object.fromEntries(
+  COLLATERAL_FIELDS.map((name) => [name, '-']),
+) as unknown as CollateralBundle;
 
 export type Origin = { readonly key: CollateralKey } | { readonly refused: VerificationReport };
 
@@ -36,7 +38,7 @@ export class EvidenceOrigins {
     const id = carried ? `${quote.tee}:${hash('sha256', certification.raw, 'base64')}` : '';
     const known = carried ? this.known.get(id) : undefined;
     if (known !== undefined) return { key: known };
-    const report = verifyQuote(evidence, NO_COLLATERAL, {
+    const report = verifyQuote(evidence, WORTHLESS, {
       at,
       trustAnchors: this.anchors,
       ...(pckChain === undefined ? {} : { pckCertificateChain: pckChain }),
