@@ -9,8 +9,8 @@ export type CertificationData =
       readonly ppid: Buffer;
       readonly cpuSvn: Buffer;
       readonly pceSvn: number;
-      /** 4 hex digits as in the PCK certificate. */
-      readonly pceId: string;
+      /** 4 hex digits as in the PCK certificate; early quoting enclaves leave it out. */
+      readonly pceId?: string;
     }
   | {
       /** 4: the PCK leaf in PEM; its issuers must be looked up. 5 (below): the PCK chain in PEM. */
@@ -31,14 +31,15 @@ export function readCertificationData(type: number, raw: Buffer): CertificationD
     );
   }
   const length = PPID_BYTES[type];
-  if (raw.length !== length + 20)
+  if (raw.length !== length + 18 && raw.length !== length + 20) {
     throw new DcapError('QUOTE_MALFORMED', 'the certification data has a wrong length');
+  }
   return {
     type,
     raw,
     ppid: raw.subarray(0, length),
     cpuSvn: raw.subarray(length, length + 16),
     pceSvn: raw.readUInt16LE(length + 16),
-    pceId: raw.toString('hex', length + 18, length + 20),
+    ...(raw.length === length + 20 && { pceId: raw.toString('hex', length + 18) }),
   };
 }

@@ -34,17 +34,15 @@ export type PlatformClaims = Pick<
   | 'pckCa'
 >;
 
-/** The PEM chain of a quote: its own, or for types 1 to 4 the one that the caller looked up. */
+/** The PEM chain for a quote: the one that the caller looked up, or its own. */
 export function pckChainOf(quote: Quote, lookedUp?: string): Buffer | string {
+  if (lookedUp !== undefined) return lookedUp;
   const { certification } = quote.qe;
   if (certification.type === 5) return certification.raw;
-  if (lookedUp === undefined) {
-    throw new DcapError(
-      'PCK_LOOKUP_REQUIRED',
-      `certification data of type ${certification.type} does not carry the PCK chain`,
-    );
-  }
-  return lookedUp;
+  throw new DcapError(
+    'PCK_LOOKUP_REQUIRED',
+    `certification data of type ${certification.type} does not carry the PCK chain`,
+  );
 }
 
 /** Verifies structure, names, constraints and signatures of a PCK chain up to a pinned root; not its dates. */
@@ -79,7 +77,7 @@ export function checkLookedUpPck(quote: Quote, pck: VerifiedPck): void {
     }
     return;
   }
-  if (certification.pceId !== pck.sgx.pceId) {
+  if (certification.pceId !== undefined && certification.pceId !== pck.sgx.pceId) {
     throw new DcapError('PCE_ID_MISMATCH', 'the PCK certificate is of another PCE than the quote names');
   }
 }

@@ -40,9 +40,9 @@ export function parseQeIdentity(text: string): QeIdentity {
     issueDate: fields.dateTime('issueDate'),
     nextUpdate: fields.dateTime('nextUpdate'),
     tcbEvaluationDataNumber: fields.integer('tcbEvaluationDataNumber', 0x7fffffff),
-    // Printed big-endian, as numbers are; the attributes are printed in the order of their bytes.
-    miscSelect: fields.hex('miscselect', 4).readUInt32BE(0),
-    miscSelectMask: fields.hex('miscselectMask', 4).readUInt32BE(0),
+    // Like the attributes printed in the order of the bytes of the report, not as a number.
+    miscSelect: fields.hex('miscselect', 4).readUInt32LE(0),
+    miscSelectMask: fields.hex('miscselectMask', 4).readUInt32LE(0),
     attributes: fields.hex('attributes', 16),
     attributesMask: fields.hex('attributesMask', 16),
     mrSigner: fields.hex('mrsigner', 32),

@@ -25,7 +25,7 @@ function sgxClaims(quote: Quote, body: SgxReportBody): QuoteClaims {
     configId: raw.toString('hex', 192, 256),
     configSvn: body.configSvn,
     attributes: raw.toString('hex', 48, 64),
-    miscSelect: body.miscSelect.toString(16).padStart(8, '0'),
+    miscSelect: raw.toString('hex', 16, 20),
     cpuSvn: raw.toString('hex', 0, 16),
     debug: body.debug,
     reportData: raw.toString('hex', 320, 384),

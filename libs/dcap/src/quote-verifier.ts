@@ -84,8 +84,7 @@ export class QuoteVerifier {
     log: StepLog,
     progress: Progress,
   ): KnownQe {
-    // Only a quote that carries its whole chain is identified by its own bytes.
-    const remember = quote.qe.certification.type === 5;
+    const remember = isSelfContained(quote, options);
     const key = remember ? cacheKey(epoch, quote, quote.qeBlock) : '';
     const known = remember ? this.qes.get(key) : undefined;
     if (known !== undefined) {
@@ -108,9 +107,8 @@ export class QuoteVerifier {
     log: StepLog,
     progress: Progress,
   ): VerifiedPck {
-    const { certification } = quote.qe;
-    const remember = certification.type === 5;
-    const key = remember ? cacheKey(epoch, quote, certification.raw) : '';
+    const remember = isSelfContained(quote, options);
+    const key = remember ? cacheKey(epoch, quote, quote.qe.certification.raw) : '';
     const known = remember ? this.pcks.get(key) : undefined;
     if (known !== undefined) {
       reuse(known, now, log, progress);
@@ -123,6 +121,11 @@ export class QuoteVerifier {
     if (remember) this.pcks.set(key, { pck, steps: log.steps.slice(before) });
     return pck;
   }
+}
+
+/** Only a quote that is judged by the chain it carries is identified by its own bytes. */
+function isSelfContained(quote: Quote, options: EvidenceOptions): boolean {
+  return quote.qe.certification.type === 5 && options.pckCertificateChain === undefined;
 }
 
 /** The TEE belongs to the key: the collateral has been matched against it. */

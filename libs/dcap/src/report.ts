@@ -43,7 +43,7 @@ export interface VerificationReport {
   readonly configId?: string;
   readonly configSvn?: number;
   readonly attributes?: string;
-  /** MISCSELECT, 8 hex digits, big-endian as Intel prints it. */
+  /** MISCSELECT, 4 bytes in the order of the report. */
   readonly miscSelect?: string;
   readonly cpuSvn?: string;
 

@@ -24,7 +24,9 @@ export function splitSignedDocument(envelope: string, document: SignedDocument):
     throw new DcapError(code, `the envelope is not {${document}, signature}`);
   }
   const signature: unknown = value.get('signature');
-  if (typeof signature !== 'string') throw new DcapError(code, 'the envelope has no signature');
+  if (typeof signature !== 'string' || !/^[0-9a-fA-F]{128}$/.test(signature)) {
+    throw new DcapError(code, 'the envelope has no signature of 64 bytes in hex');
+  }
   if (!(value.get(document) instanceof Map)) throw new DcapError(code, `${document} is not an object`);
   return { body: envelope.slice(span.start, span.end), signature };
 }

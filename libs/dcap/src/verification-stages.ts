@@ -27,7 +27,10 @@ import type { TrustStore } from './trust-store.js';
 
 /** Options that concern one quote. */
 export interface EvidenceOptions {
-  /** The PCK chain in PEM for a quote that does not carry it (certification data of types 1 to 4). */
+  /**
+   * The PCK chain in PEM, for a quote that does not carry it (certification data of types 1 to 4); used in place of the
+   * quote's own. The signature over the report of the quoting enclave shows whether it is the right one.
+   */
   readonly pckCertificateChain?: string;
   readonly limits?: QuoteLimits;
 }
