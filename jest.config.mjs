@@ -26,8 +26,6 @@ export default {
       ...base,
       displayName: 'system',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
-      // Whole-system tests share the machine's cores and the compiled dist/.
-      maxWorkers: 1,
     },
   ],
 };
