@@ -57,6 +57,11 @@ class Tuples {
     return this.members.has(arc);
   }
 
+  /** Whether all members are among 1 to `last`. */
+  within(last: number): boolean {
+    return [...this.members.keys()].every((arc) => arc <= last);
+  }
+
   take<T>(arc: number, read: (tuple: DerReader) => T): T {
     const tuple = this.members.get(arc) ?? fail(`the member ${arc} is missing`);
     const value = read(tuple);
@@ -111,6 +116,7 @@ function readSgxExtension(value: Buffer): SgxExtension {
 
 function readConfiguration(reader: DerReader): NonNullable<SgxExtension['configuration']> {
   const flags = new Tuples(reader, `${OID_SGX_EXTENSION}.7`, 3);
+  if (!flags.within(3)) fail('its configuration has a flag that is unknown');
   const flag = (arc: number): boolean => flags.take(arc, (tuple) => boolean(tuple.next(TAG.boolean)));
   return {
     ...(flags.has(1) && { dynamicPlatform: flag(1) }),

@@ -23,21 +23,21 @@ const MAX_KNOWN = 32;
 
 /** Verifies certificates against pinned roots and remembers those of CAs, so that each costs one verification. */
 export class TrustStore {
-  private readonly byPem = new Map<string, TrustedCertificate>();
-  private readonly byDer = new Map<string, TrustedCertificate>();
+  private readonly parsed = new Map<string, Certificate>();
+  private readonly trusted = new Map<string, TrustedCertificate>();
 
   constructor(private readonly anchors: readonly TrustAnchor[]) {
     if (anchors.length === 0) throw new DcapError('OPTIONS_INVALID', 'there is no trust anchor');
   }
 
-  /** A CA or signer that has been verified from the same text before. */
-  known(block: PemBlock): TrustedCertificate | undefined {
-    return this.byPem.get(block.text);
+  /** Parses a certificate, unless it is a CA or signer that has been verified from the same text before. */
+  parse(block: PemBlock): Certificate {
+    return this.parsed.get(block.text) ?? parseCertificate(block.decode());
   }
 
   /** Verifies a root: self-issued, self-signed, with a pinned key. */
   trustRoot(certificate: Certificate, block: PemBlock): TrustedCertificate {
-    return this.remembered(certificate, block, () => {
+    return this.remembered(certificate.raw.toString('latin1'), block, () => {
       if (!certificate.issuer.equals(certificate.subject)) {
         throw new DcapError('CERT_CHAIN_LENGTH', 'the chain has no root certificate');
       }
@@ -58,22 +58,20 @@ export class TrustStore {
     role: CertificateRole,
     issuer: TrustedCertificate,
   ): TrustedCertificate {
-    const trusted = this.remembered(certificate, block, () => verifyIssued(certificate, role, issuer));
-    if (trusted.role !== role)
+    // The issuer belongs to the key: another certificate for its key has other dates.
+    const key = certificate.raw.toString('latin1') + issuer.certificate.raw.toString('latin1');
+    const trusted = this.remembered(key, block, () => verifyIssued(certificate, role, issuer));
+    if (trusted.role !== role) {
       throw new DcapError('CERT_ROLE_INVALID', `"${certificate.commonName}" is not the ${role} certificate`);
+    }
     return trusted;
   }
 
-  private remembered(
-    certificate: Certificate,
-    block: PemBlock,
-    verify: () => TrustedCertificate,
-  ): TrustedCertificate {
-    const der = certificate.raw.toString('latin1');
-    const trusted = this.byDer.get(der) ?? verify();
-    if (this.byPem.size < MAX_KNOWN) {
-      this.byDer.set(der, trusted);
-      this.byPem.set(block.text, trusted);
+  private remembered(key: string, block: PemBlock, verify: () => TrustedCertificate): TrustedCertificate {
+    const trusted = this.trusted.get(key) ?? verify();
+    if (this.trusted.size < MAX_KNOWN) {
+      this.trusted.set(key, trusted);
+      this.parsed.set(block.text, trusted.certificate);
     }
     return trusted;
   }
@@ -115,9 +113,20 @@ interface ChainMember {
   readonly role: CertificateRole | undefined;
 }
 
-function membersOf(blocks: readonly PemBlock[], store: TrustStore): ChainMember[] {
+function membersOf(
+  blocks: readonly PemBlock[],
+  store: TrustStore,
+  length: number,
+  what: string,
+): ChainMember[] {
+  if (blocks.length !== length) {
+    throw new DcapError(
+      'CERT_CHAIN_LENGTH',
+      `the ${what} has ${blocks.length} certificates instead of ${length}`,
+    );
+  }
   return blocks.map((block) => {
-    const certificate = store.known(block)?.certificate ?? parseCertificate(block.decode());
+    const certificate = store.parse(block);
     return { block, certificate, role: claimedRole(certificate) };
   });
 }
@@ -138,15 +147,6 @@ function single(
   return { ...only, role: only.role };
 }
 
-function checkLength(blocks: readonly PemBlock[], length: number, what: string): void {
-  if (blocks.length !== length) {
-    throw new DcapError(
-      'CERT_CHAIN_LENGTH',
-      `the ${what} has ${blocks.length} certificates instead of ${length}`,
-    );
-  }
-}
-
 /** Verifies a chain of two, root and one of `roles`, in any order. */
 export function trustPair(
   blocks: readonly PemBlock[],
@@ -154,8 +154,7 @@ export function trustPair(
   store: TrustStore,
   what: string,
 ): TrustedCertificate {
-  checkLength(blocks, 2, what);
-  const members = membersOf(blocks, store);
+  const members = membersOf(blocks, store, 2, what);
   const root = single(members, ['root']);
   const other = single(members, roles);
   return store.trustIssued(
@@ -168,8 +167,7 @@ export function trustPair(
 
 /** Verifies a PCK chain of three, in any order; the leaf is not remembered. */
 export function trustPckChain(blocks: readonly PemBlock[], store: TrustStore): TrustedCertificate {
-  checkLength(blocks, 3, 'PCK chain');
-  const members = membersOf(blocks, store);
+  const members = membersOf(blocks, store, 3, 'PCK chain');
   const root = single(members, ['root']);
   const ca = single(members, ['platform-ca', 'processor-ca']);
   const leaf = single(members, ['pck']);
