@@ -1,0 +1,43 @@
+import { ConfigurationModule, HealthModule, MetricsModule, NatsModule } from '#platform';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { BearerGuard } from './access/bearer.guard.js';
+import { TokenCheck } from './access/token-check.js';
+import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js';
+import { AuditLogModule } from './audit-log.module.js';
+import { AppendController } from './intake/append.controller.js';
+import { EventsController } from './query/events.controller.js';
+import { StreamController } from './query/stream.controller.js';
+import { LogController } from './tree/log.controller.js';
+
+@Global()
+@Module({})
+class SettingsModule {
+  static of(environment: AuditEnvironment): DynamicModule {
+    return {
+      module: SettingsModule,
+      providers: [{ provide: AUDIT_ENVIRONMENT, useValue: environment }],
+      exports: [AUDIT_ENVIRONMENT],
+    };
+  }
+}
+
+@Module({})
+export class AppModule {
+  static of(environment: AuditEnvironment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigurationModule.of(environment),
+        SettingsModule.of(environment),
+        HealthModule,
+        MetricsModule,
+        // The sequencer's own bound answers first, with the code that says what is full.
+        NatsModule.forService('audit', { maxInFlight: environment.SIEGEL_AUDIT_QUEUE_EVENTS + 4_096 }),
+        AuditLogModule,
+      ],
+      // The live stream before the look-up by id: both are below /v1/events.
+      controllers: [AppendController, StreamController, EventsController, LogController],
+      providers: [TokenCheck, BearerGuard],
+    };
+  }
+}

@@ -1,0 +1,42 @@
+import { milliseconds, serviceEnvironment } from '#platform';
+import { z } from 'zod';
+
+/** Configuration of the audit service, beside what every service reads. */
+export const auditEnvironment = serviceEnvironment.extend({
+  SIEGEL_EMITTER_KEY_FILE: z
+    .string()
+    .describe('PEM PKCS#8 Ed25519 key with which this service signs its own events; mode 0600'),
+  SIEGEL_AUDIT_LOG_KEY_FILE: z
+    .string()
+    .describe('PEM PKCS#8 Ed25519 key of the log: signs promises and checkpoints; mode 0600'),
+  SIEGEL_AUDIT_TOKEN_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'Bearer token of the HTTP API, mode 0600; created at first start. Default: api.token in the state folder',
+    ),
+  SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: milliseconds
+    .default(1_000)
+    .describe('Time between checkpoints of a log that grows'),
+  SIEGEL_AUDIT_GAP_GRACE_MS: milliseconds
+    .default(2_000)
+    .describe('Time that a missing event may come late before its absence is recorded'),
+  SIEGEL_AUDIT_QUEUE_EVENTS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(8_192)
+    .describe('Events that may wait for a commit; more are refused with AUDIT_BACKPRESSURE'),
+  SIEGEL_AUDIT_STREAM_MAX_AGE_HOURS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(87_600)
+    .default(720)
+    .describe('How long JetStream keeps distributed events; 0 is for ever. The log keeps them anyway'),
+  SIEGEL_AUDIT_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+});
+export type AuditEnvironment = z.infer<typeof auditEnvironment>;
+
+export const AUDIT_ENVIRONMENT = Symbol('AUDIT_ENVIRONMENT');

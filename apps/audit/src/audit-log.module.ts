@@ -1,0 +1,139 @@
+import { HealthRegistry, METRICS, NATS_CONNECTION, TRUST, type Trust } from '#platform';
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  Global,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { join } from 'node:path';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js';
+import { AuditLog } from './audit-log.js';
+import { Distributor } from './distribution/distributor.js';
+import { HighWaterMark } from './distribution/high-water-mark.js';
+
+const HOPELESS = 70;
+
+/** The log and its distribution, opened before the service listens and closed after it stopped answering. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: AuditLog,
+      inject: [AUDIT_ENVIRONMENT, TRUST, METRICS, HealthRegistry],
+      useFactory: async (
+        environment: AuditEnvironment,
+        trust: Trust,
+        registry: Registry,
+        health: HealthRegistry,
+      ): Promise<AuditLog> => {
+        const logger = new Logger('audit-log');
+        const seconds = new Histogram({
+          name: 'siegel_audit_commit_seconds',
+          help: 'Time of a group commit, from handing it over to its answer',
+          buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
+          registers: [registry],
+        });
+        const entries = new Counter({
+          name: 'siegel_audit_entries_total',
+          help: 'Entries committed to the log by this process',
+          registers: [registry],
+        });
+        const log = await AuditLog.open(environment, trust, {
+          onCommit: (appended, milliseconds) => {
+            entries.inc(appended);
+            seconds.observe(milliseconds / 1_000);
+          },
+          onProblem: (message) => logger.error(message),
+          onFailure: (error) => {
+            // What is durable is durable; an unknown state must not go on answering.
+            logger.fatal(error);
+            process.exit(HOPELESS);
+          },
+        });
+        gauges(log, registry);
+        health.register('log', () => ({ ok: log.sequencer.queued < environment.SIEGEL_AUDIT_QUEUE_EVENTS }));
+        return log;
+      },
+    },
+    {
+      provide: Distributor,
+      inject: [NATS_CONNECTION, AuditLog, AUDIT_ENVIRONMENT, METRICS],
+      useFactory: (
+        nats: NatsConnection,
+        log: AuditLog,
+        environment: AuditEnvironment,
+        registry: Registry,
+      ) => {
+        const logger = new Logger('distribution');
+        const mark = new HighWaterMark(join(environment.SIEGEL_STATE_DIR, 'distributed'));
+        const settings = {
+          maxAgeHours: environment.SIEGEL_AUDIT_STREAM_MAX_AGE_HOURS,
+          replicas: environment.SIEGEL_AUDIT_STREAM_REPLICAS,
+        };
+        const distributor = new Distributor(nats, log.reader, mark, settings, (message) =>
+          logger.warn(`waiting for JetStream: ${message}`),
+        );
+        new Gauge({
+          name: 'siegel_audit_distribution_lag_entries',
+          help: 'Committed entries that JetStream does not have yet',
+          registers: [registry],
+          collect() {
+            this.set(Math.max(log.sequencer.head - distributor.position, 0));
+          },
+        });
+        log.follower.on('indexed', () => distributor.wake());
+        distributor.start();
+        return distributor;
+      },
+    },
+  ],
+  exports: [AuditLog, Distributor],
+})
+export class AuditLogModule implements OnModuleDestroy, OnApplicationShutdown {
+  constructor(
+    @Inject(AuditLog) private readonly log: AuditLog,
+    @Inject(Distributor) private readonly distributor: Distributor,
+  ) {}
+
+  /** Distribution ends first: it needs the connection, and goes on from its mark at the next start. */
+  async onModuleDestroy(): Promise<void> {
+    await this.distributor.stop();
+  }
+
+  /** By now every request in work was answered. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.log.close();
+  }
+}
+
+function gauges(log: AuditLog, registry: Registry): void {
+  new Gauge({
+    name: 'siegel_audit_queue_events',
+    help: 'Verified events that wait for a commit',
+    registers: [registry],
+    collect() {
+      this.set(log.sequencer.queued);
+    },
+  });
+  new Gauge({
+    name: 'siegel_audit_index_lag_entries',
+    help: 'Committed entries that searches do not find yet',
+    registers: [registry],
+    collect() {
+      this.set(Math.max(log.sequencer.head - log.follower.indexed, 0));
+    },
+  });
+  new Gauge({
+    name: 'siegel_audit_checkpoint_size',
+    help: 'Entries in the last published checkpoint',
+    labelNames: ['log'],
+    registers: [registry],
+    collect() {
+      for (const { id, origin } of log.keys.logs) this.set({ log: origin }, log.follower.published(id));
+    },
+  });
+}

@@ -1,0 +1,42 @@
+import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+
+/**
+ * How far the events are distributed, in a file. It may lag behind after a crash, never run ahead: then some events are
+ * published again, which JetStream recognises by their id.
+ */
+export class HighWaterMark {
+  #position: number;
+  #written: number;
+
+  constructor(private readonly path: string) {
+    this.#position = this.#written = read(path);
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  advance(position: number): void {
+    if (position > this.#position) this.#position = position;
+  }
+
+  save(): void {
+    if (this.#written === this.#position) return;
+    const draft = `${this.path}.new`;
+    const file = openSync(draft, 'w', 0o600);
+    writeSync(file, `${this.#position}\n`);
+    closeSync(file);
+    renameSync(draft, this.path);
+    this.#written = this.#position;
+  }
+}
+
+function read(path: string): number {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+import type { KeyObject } from 'node:crypto';
+import type { OwnLog } from '../own-log.js';
+
+/** What the follower thread is started with. */
+export interface FollowerData {
+  logPath: string;
+  indexPath: string;
+  treeFolder: string;
+  logs: OwnLog[];
+  logKey: KeyObject;
+  checkpointIntervalMs: number;
+}
+
+/** To the thread: entries were committed, or end after a last checkpoint. */
+export type FollowerCommand = 'committed' | 'close';
+
+/** From the thread. */
+export type FollowerMessage =
+  | { kind: 'ready'; indexed: number; sizes: { log: number; size: number }[] }
+  | { kind: 'indexed'; position: number }
+  | { kind: 'checkpoint'; log: number; size: number }
+  | { kind: 'problem'; message: string }
+  | { kind: 'closed' };

@@ -1,0 +1,89 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { openLogForReading } from '../store/log-database.js';
+import { TreePublisher } from '../tree/tree-publisher.js';
+import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
+import { openIndexForWriting } from './index-database.js';
+import { Indexer } from './indexer.js';
+
+const { logPath, indexPath, treeFolder, logs, logKey, checkpointIntervalMs } = workerData as FollowerData;
+const port = parentPort!;
+const tell = (message: FollowerMessage) => port.postMessage(message);
+
+const log = openLogForReading(logPath);
+const index = openIndexForWriting(indexPath);
+const indexer = new Indexer(log, index);
+const publishers = logs.map((own) => new TreePublisher(own, log, logKey, treeFolder));
+
+let indexing = false;
+let closing = false;
+
+/** Indexes page by page, giving way to checkpoints in between. */
+function follow(): void {
+  if (indexing) return;
+  indexing = true;
+  const step = (): void => {
+    let added = 0;
+    if (closing) return;
+    try {
+      added = indexer.advance();
+    } catch (error) {
+      tell({ kind: 'problem', message: `index: ${(error as Error).message}` });
+    }
+    if (added === 0) {
+      indexing = false;
+      return;
+    }
+    tell({ kind: 'indexed', position: indexer.position });
+    setImmediate(step);
+  };
+  step();
+}
+
+async function publishAll(): Promise<void> {
+  for (const publisher of publishers) {
+    for (let head = await publisher.publish(); head; head = await publisher.publish()) {
+      tell({ kind: 'checkpoint', log: publisher.log.id, size: head.size });
+    }
+  }
+}
+
+async function publishForEver(): Promise<void> {
+  while (!closing) {
+    const started = performance.now();
+    try {
+      await publishAll();
+    } catch (error) {
+      tell({ kind: 'problem', message: `checkpoint: ${(error as Error).message}` });
+    }
+    const pause = Math.max(checkpointIntervalMs - (performance.now() - started), 10);
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, pause)), closed]);
+  }
+}
+
+let close: () => void = () => undefined;
+const closed = new Promise<void>((resolve) => (close = resolve));
+
+port.on('message', (command: FollowerCommand) => {
+  if (command === 'committed') follow();
+  else close();
+});
+
+// Read before the first promise is given: a store older than its checkpoint must stop the service, not fork the log.
+const heads = await Promise.all(publishers.map((publisher) => publisher.head()));
+tell({
+  kind: 'ready',
+  indexed: indexer.position,
+  sizes: heads.map(({ size }, i) => ({ log: logs[i]!.id, size })),
+});
+follow();
+const publishing = publishForEver();
+await closed;
+closing = true;
+await publishing;
+await publishAll().catch((error: unknown) =>
+  tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }),
+);
+index.close();
+log.close();
+tell({ kind: 'closed' });
+port.close();

@@ -1,0 +1,32 @@
+import { hash } from 'node:crypto';
+
+/** The members of an event that the index knows; the log's entries were validated when they were appended. */
+export interface IndexedEvent {
+  id: string;
+  tenant: string;
+  type: string;
+  outcome: string;
+  time: string;
+  emitter: { name: string };
+  reason?: { code: string };
+  workload?: string;
+  mrenclave?: string;
+  tcbStatus?: string;
+  session?: string;
+}
+
+/** An entry of the log, parsed. */
+export interface ParsedEntry {
+  event: IndexedEvent & Record<string, unknown>;
+  kid: string;
+  sig: string;
+}
+
+export const parseEntry = (entry: Uint8Array): ParsedEntry =>
+  JSON.parse(Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength).toString('utf8')) as ParsedEntry;
+
+/** A UUID's 16 bytes. */
+export const uuidBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
+
+/** 48 bits that stand for a session id in the index. */
+export const sessionDigest = (session: string): number => hash('sha256', session, 'buffer').readUIntBE(0, 6);

@@ -1,0 +1,96 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Dictionary } from './index-database.js';
+import { parseEntry, sessionDigest, uuidBytes } from './indexed-fields.js';
+
+const PAGE = 512;
+const MAX_NAMES_IN_MEMORY = 20_000;
+
+interface StoredEntry {
+  pos: number;
+  log_id: number;
+  idx: number;
+  time: number;
+  entry: Uint8Array;
+}
+
+/** Fills the search index from the log, from where it stopped. */
+export class Indexer {
+  readonly #names = new Map<string, number>();
+  readonly #page: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #selectName: StatementSync;
+  readonly #insertName: StatementSync;
+  #position: number;
+
+  constructor(
+    log: DatabaseSync,
+    private readonly index: DatabaseSync,
+  ) {
+    this.#page = log.prepare(
+      `SELECT pos, entries.log_id, idx, time, entry FROM entries JOIN batches ON batches.id = batch_id
+       WHERE pos > ? ORDER BY pos LIMIT ${PAGE}`,
+    );
+    this.#insert = index.prepare(
+      `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#selectName = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
+    this.#insertName = index.prepare('INSERT INTO names (kind, value) VALUES (?, ?) RETURNING id');
+    const last = index.prepare('SELECT coalesce(max(pos), 0) AS pos FROM events').get() as { pos: number };
+    this.#position = last.pos;
+  }
+
+  /** Position of the last entry that is indexed. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Indexes the next entries; the number of them, 0 when the index is complete. */
+  advance(): number {
+    const rows = this.#page.all(this.#position) as unknown as StoredEntry[];
+    if (rows.length === 0) return 0;
+    this.index.exec('BEGIN');
+    try {
+      for (const row of rows) this.#add(row);
+      this.index.exec('COMMIT');
+    } catch (error) {
+      if (this.index.isTransaction) this.index.exec('ROLLBACK');
+      // Names may have been given numbers in the transaction that is gone.
+      this.#names.clear();
+      throw error;
+    }
+    this.#position = rows.at(-1)!.pos;
+    return rows.length;
+  }
+
+  #add({ pos, log_id: log, idx, time, entry }: StoredEntry): void {
+    const { event } = parseEntry(entry);
+    this.#insert.run(
+      pos,
+      uuidBytes(event.id),
+      log,
+      idx,
+      time,
+      this.#name('tenant', event.tenant)!,
+      this.#name('type', event.type)!,
+      this.#name('outcome', event.outcome)!,
+      this.#name('emitter', event.emitter.name)!,
+      this.#name('reason', event.reason?.code),
+      this.#name('workload', event.workload),
+      this.#name('mrenclave', event.mrenclave),
+      this.#name('tcb', event.tcbStatus),
+      event.session === undefined ? null : sessionDigest(event.session),
+    );
+  }
+
+  #name(kind: Dictionary, value: string | undefined): number | null {
+    if (value === undefined) return null;
+    const key = `${kind}\n${value}`;
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const row = (this.#selectName.get(kind, value) ?? this.#insertName.get(kind, value)) as { id: number };
+    if (this.#names.size >= MAX_NAMES_IN_MEMORY) this.#names.clear();
+    this.#names.set(key, row.id);
+    return row.id;
+  }
+}

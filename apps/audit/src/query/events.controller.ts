@@ -1,0 +1,45 @@
+import { SiegelError } from '#contracts';
+import { jsonSchemaOf, schemaPipe } from '#platform';
+import { Controller, Get, Inject, Param, Query, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AuditLog } from '../audit-log.js';
+import { BearerGuard } from '../access/bearer.guard.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import { EventPage, EventQuery, LoggedEvent } from './query-schema.js';
+
+/** How long a search waits for the index to have everything that was committed when it was asked. */
+const FRESHNESS_MS = 2_000;
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
+/** Searches over the log for operators and auditors. */
+@ApiTags('events')
+@ApiBearerAuth()
+@UseGuards(BearerGuard)
+@Controller('v1/events')
+export class EventsController {
+  constructor(@Inject(AuditLog) private readonly log: AuditLog) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Logged events that match all given filters, a page at a time' })
+  @ApiOkResponse({ schema: jsonSchemaOf(EventPage) })
+  async search(
+    @Query({ schema: EventQuery, pipes: [schemaPipe('QUERY_INVALID')] }) query: EventQuery,
+  ): Promise<EventPage> {
+    const { cursor, order, limit, ...filters } = query;
+    const after = cursor === undefined ? undefined : decodeCursor(cursor, query);
+    await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
+    const page = await this.log.reader.call('search', { filters, order, after, limit });
+    const goesOn = page.more || order === 'oldest';
+    return { events: page.events, next: goesOn ? encodeCursor(page.searchedTo, query) : null };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One logged event by its id' })
+  @ApiOkResponse({ schema: jsonSchemaOf(LoggedEvent) })
+  async one(@Param('id') id: string): Promise<LoggedEvent> {
+    await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
+    const event = UUID.test(id) ? await this.log.reader.call('byId', id) : undefined;
+    if (!event) throw new SiegelError('NOT_FOUND', { detail: 'no event has this id' });
+    return event;
+  }
+}

@@ -1,0 +1,20 @@
+import type { PositionPage, PositionQuery, StoredEvent } from './event-reader.js';
+import type { LoggedEvent } from './query-schema.js';
+
+export interface ReaderData {
+  logPath: string;
+  indexPath: string;
+}
+
+/** What can be asked of the reader thread, with the answers' types. */
+export interface ReaderCalls {
+  search: { argument: PositionQuery; result: PositionPage };
+  byId: { argument: string; result: LoggedEvent | undefined };
+  after: { argument: { position: number; limit: number }; result: StoredEvent[] };
+}
+
+export type ReaderRequest = {
+  [Name in keyof ReaderCalls]: { call: number; name: Name; argument: ReaderCalls[Name]['argument'] };
+}[keyof ReaderCalls];
+
+export type ReaderReply = { call: number; result: unknown } | { call: number; failure: string };

@@ -1,0 +1,30 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { openIndexForReading } from '../index/index-database.js';
+import { openLogForReading } from '../store/log-database.js';
+import { EventReader } from './event-reader.js';
+import type { ReaderData, ReaderReply, ReaderRequest } from './reader-messages.js';
+
+const { logPath, indexPath } = workerData as ReaderData;
+const port = parentPort!;
+const log = openLogForReading(logPath);
+const index = openIndexForReading(indexPath);
+const reader = new EventReader(log, index);
+
+async function answer(request: ReaderRequest): Promise<unknown> {
+  switch (request.name) {
+    case 'search':
+      return reader.search(request.argument);
+    case 'byId':
+      return reader.byId(request.argument);
+    case 'after':
+      return reader.after(request.argument.position, request.argument.limit);
+  }
+}
+
+port.on('message', (request: ReaderRequest) => {
+  answer(request).then(
+    (result) => port.postMessage({ call: request.call, result } satisfies ReaderReply),
+    (error: unknown) =>
+      port.postMessage({ call: request.call, failure: (error as Error).message } satisfies ReaderReply),
+  );
+});
