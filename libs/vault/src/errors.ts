@@ -21,6 +21,7 @@ export type VaultErrorCode =
   | 'VAULT_FIREWALL'
   | 'VAULT_UNAUTHENTICATED'
   | 'VAULT_WRONG_TENANT'
+  | 'VAULT_IDENTITY_REFUSED'
   | 'VAULT_IDENTITY_UNAVAILABLE'
   | 'VAULT_THROTTLED'
   | 'VAULT_UNAVAILABLE'
@@ -133,9 +134,13 @@ export const VAULT_ERRORS: Readonly<Record<VaultErrorCode, VaultErrorMeaning>> =
     'The token comes from another tenant than the vault trusts.',
     'Set tenantId to the tenant of the vault, as the message names it.',
   ),
+  VAULT_IDENTITY_REFUSED: permanent(
+    'Entra refuses to give this identity a token.',
+    'Check client ID, and issuer, subject and audience of the federated credential, against the message.',
+  ),
   VAULT_IDENTITY_UNAVAILABLE: outage(
-    'No token could be obtained for this identity.',
-    'Check the federated credential (issuer, subject, audience), the projected token file, client and tenant ID.',
+    'No token could be obtained: the identity endpoint or the projected token is not there.',
+    'Check the projected token file, the pod label azure.workload.identity/use, and the route to the authority or to IMDS.',
   ),
   VAULT_THROTTLED: outage(
     'The vault answers that it received too many requests.',

@@ -106,13 +106,12 @@ export interface SetSecretProperties {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/** What is left out stays as it is. Key Vault's SDK cannot take a date away again, so neither can this. */
 export interface UpdateSecretProperties {
   readonly contentType?: string;
   readonly enabled?: boolean;
-  /** null takes the limit away. */
-  readonly notBefore?: Date | null;
-  /** null takes the limit away. */
-  readonly expiresOn?: Date | null;
+  readonly notBefore?: Date;
+  readonly expiresOn?: Date;
   readonly tags?: Readonly<Record<string, string>>;
 }
 

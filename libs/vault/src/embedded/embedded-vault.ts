@@ -246,8 +246,7 @@ function amend(attributes: RecordAttributes, changes: UpdateSecretProperties, no
   };
 }
 
-const toSeconds = (date: Date | null): number | undefined =>
-  date === null ? undefined : Math.floor(date.getTime() / 1000);
+const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1000);
 
 function windowOf(attributes: RecordAttributes): { enabled: boolean; notBefore?: Date; expiresOn?: Date } {
   const { enabled, notBefore, expiresOn } = attributes;

@@ -1,0 +1,5 @@
+export { FakeAzure, DEFAULT_PRINCIPAL, DEFAULT_TENANT, type FakeAzureOptions } from './fake-azure.js';
+export type { FakePrincipal } from './entra.js';
+export type { FaultEffect, FaultRule } from './faults.js';
+export { LIMITS_PER_10S, ServiceLimits } from './service-limits.js';
+export type { LoggedRequest } from './request-log.js';
