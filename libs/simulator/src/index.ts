@@ -53,3 +53,14 @@ export {
 export type { PcsEndpoint, PcsFault } from './pcs-faults.js';
 export type { PcsShape } from './pcs-routes.js';
 export { SimulatedPcsServer, type PcsLogEntry, type PcsServerOptions } from './pcs-server.js';
+export {
+  ACCEPTED_VARIANTS,
+  BROKEN_COLLATERAL,
+  BROKEN_QUOTES,
+  STATUS_CASES,
+  type AcceptedVariant,
+  type BrokenCase,
+  type Evidence,
+  type StatusCase,
+  type VerificationSettings,
+} from './corpus/index.js';
