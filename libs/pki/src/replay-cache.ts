@@ -4,7 +4,10 @@ import { PkiError } from './pki-error.js';
 /** `fresh`: seen for the first time and remembered. `full`: cannot be remembered, so must be refused. */
 export type ReplayVerdict = 'fresh' | 'replayed' | 'full';
 
-/** Remembers identifiers until they expire by themselves. An implementation may be shared between replicas. */
+/**
+ * Remembers identifiers until they expire by themselves. The expiry must follow from the identifier (the iat of a
+ * proof, the expiry in a challenge), the same each time. An implementation may be shared between replicas.
+ */
 export interface ReplayStore {
   claim(id: string, expiresAt: Date, now: Date): ReplayVerdict | Promise<ReplayVerdict>;
 }
