@@ -5,6 +5,7 @@ import type { Session } from '../session.js';
 export function registerDemo(program: Command, session: Session): void {
   program
     .command('demo')
+    .helpGroup('Running it:')
     .description('run the main job once with two simulated enclaves, in a deployment of its own')
     .option('--json', 'print one JSON object and nothing else on standard output')
     .action(

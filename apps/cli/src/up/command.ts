@@ -25,6 +25,7 @@ const CHECKOUT = fileURLToPath(new URL('../../../../../', import.meta.url));
 export function registerUp(program: Command, session: Session): void {
   program
     .command('up')
+    .helpGroup('Running it:')
     .description('run nats-server and the three services on this machine, until Ctrl-C')
     .option('--demo', 'also run the main job with two simulated enclaves')
     .option('--once', 'stop when the demo is done; exit 0 only if all of it held')

@@ -30,7 +30,7 @@ export async function createHttpApplication(
     requestTimeout: options.requestTimeoutMs ?? 10_000,
     connectionTimeout: 60_000,
     keepAliveTimeout: 65_000,
-    maxParamLength: 256,
+    routerOptions: { maxParamLength: 256 },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     // The caller's own id would let it write into our log; ours is random.

@@ -27,6 +27,15 @@ export function createPino(name: string, level: string): Pino {
   );
 }
 
+const WIRING = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+  'NestMicroservice',
+]);
+
 /** Nest's logger on pino: one JSON line per message on stderr. */
 export class ServiceLogger implements LoggerService {
   constructor(private readonly pino: Pino) {}
@@ -43,7 +52,8 @@ export class ServiceLogger implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.write('info', message, rest);
+    // What Nest says while it wires itself up interests whoever debugs that.
+    this.write(WIRING.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
   }
   error(message: unknown, ...rest: unknown[]): void {
     this.write('error', message, rest);
