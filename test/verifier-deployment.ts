@@ -10,9 +10,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
-const ROOT = resolve(import.meta.dirname, '..');
+/** Tests and tools run in the checkout. */
+const ROOT = process.cwd();
 const ENTRY = join(ROOT, 'dist/apps/quote-verifier/src/main.js');
 const START_MS = 20_000;
 
