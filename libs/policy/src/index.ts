@@ -28,3 +28,26 @@ export type {
 export { DENIAL_CODES } from './decision/denial-codes.js';
 export type { DenialCode } from './decision/denial-codes.js';
 export { argvReferences, renderArgv } from './argv-template.js';
+
+export { evaluateReleasePolicy } from './akv-release-policy/evaluate-release-policy.js';
+export type {
+  ReleaseDecision,
+  ReleaseToken,
+  ReleaseTrace,
+  Unmet,
+} from './akv-release-policy/evaluate-release-policy.js';
+export { lintReleasePolicy, parseReleasePolicy } from './akv-release-policy/parse-release-policy.js';
+export type { ReleasePolicyResult } from './akv-release-policy/parse-release-policy.js';
+export {
+  OPERATORS as RELEASE_POLICY_OPERATORS,
+  RELEASE_POLICY_LIMITS,
+} from './akv-release-policy/grammar.js';
+export type {
+  Authority,
+  ClaimCondition,
+  Group,
+  Operator,
+  PolicyValue,
+  ReleaseCondition,
+  ReleasePolicy,
+} from './akv-release-policy/grammar.js';

@@ -1,5 +1,5 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, Scalar } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, YAMLParseError } from 'yaml';
+import type { CST, Document, Node, Scalar } from 'yaml';
 import { formatPath, quoted } from '../problem.js';
 import type { LintProblem, PathStep } from '../problem.js';
 import { DOCUMENT_LIMITS } from './limits.js';
@@ -36,29 +36,15 @@ export function readDocument(text: string): ReadResult {
   const lines = new LineCounter();
   let parsed: Document.Parsed;
   try {
-    // Duplicate keys are found below in linear time; the parser's own check is quadratic.
-    parsed = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      version: '1.2',
-      schema: 'core',
-      merge: false,
-      resolveKnownTags: false,
-      // 'silent' would also hide that there are several documents.
-      logLevel: 'error',
-    });
+    parsed = compose(text, lines);
   } catch (error) {
     return whole('SYNTAX_ERROR', error instanceof Error ? error.message : 'the document cannot be read');
   }
-  const syntax = [...parsed.errors, ...parsed.warnings]
-    .slice(0, DOCUMENT_LIMITS.problems)
-    .map((error): LintProblem => {
-      const code = SYNTAX_CODES[error.code] ?? 'SYNTAX_ERROR';
-      const message =
-        code === 'MULTIPLE_DOCUMENTS' ? 'the text holds several documents; write one' : error.message;
-      return { code, severity: 'error', path: '', ...lineOf(lines, error.pos[0]), message };
-    });
+  const found = [...parsed.errors, ...parsed.warnings].slice(0, DOCUMENT_LIMITS.problems);
+  const syntax = found.map((error): LintProblem => {
+    const code = SYNTAX_CODES[error.code] ?? 'SYNTAX_ERROR';
+    return { code, severity: 'error', path: '', ...lineOf(lines, error.pos[0]), message: error.message };
+  });
   if (syntax.length > 0) return { ok: false, problems: syntax };
   if (parsed.contents === null) return whole('DOCUMENT_EMPTY', 'the document is empty');
   const reader = new NodeReader(parsed, lines);
@@ -66,6 +52,40 @@ export function readDocument(text: string): ReadResult {
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   const isJson = /^[\uFEFF\s]*[{[]/.test(text);
   return { ok: true, document: new LocatedDocument(read.data, read.node, lines, isJson) };
+}
+
+/** The first document of the text; a second one is an error of the first. */
+function compose(text: string, lines: LineCounter): Document.Parsed {
+  const composer = new Composer({
+    prettyErrors: false,
+    // Duplicate keys are found below in linear time; the parser's own check is quadratic.
+    uniqueKeys: false,
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    resolveKnownTags: false,
+  });
+  let first: Document.Parsed | undefined;
+  for (const document of composer.compose(boundedTokens(text, lines), true, text.length)) {
+    if (first) {
+      const message = 'the text holds several documents; write one';
+      first.errors.push(new YAMLParseError([document.range[0], document.range[1]], 'MULTIPLE_DOCS', message));
+      break;
+    }
+    first = document as Document.Parsed;
+  }
+  // With `forceDoc` there is always one, if only an empty one.
+  if (!first) throw new Error('the document is empty');
+  return first;
+}
+
+/** The parser's tokens up to the point where more errors would not be shown anyway. */
+function* boundedTokens(text: string, lines: LineCounter): Generator<CST.Token> {
+  let errors = 0;
+  for (const token of new Parser(lines.addNewLine).parse(text)) {
+    yield token;
+    if (token.type === 'error' && ++errors >= DOCUMENT_LIMITS.problems) return;
+  }
 }
 
 function whole(code: string, message: string): ReadResult {

@@ -98,12 +98,14 @@ describe('parseManifest', () => {
     ['many documents', '---\n'.repeat(60_000)],
     ['long folded scalar', `a: >\n${' x\n'.repeat(80_000)}`],
     ['many tabs', '\t'.repeat(250_000)],
-  ])('answers within two seconds on %s, with a bounded list', (_name, text) => {
-    const started = performance.now();
+  ])('answers on %s within two seconds of processor time, with a bounded list', (_name, text) => {
+    const started = process.cpuUsage();
     const { ok, problems } = lintManifest(text);
     expect(ok).toBe(false);
     expect(problems.length).toBeLessThanOrEqual(DOCUMENT_LIMITS.problems + 1);
-    expect(performance.now() - started).toBeLessThan(2000);
+    // Processor time: on a busy machine the clock says nothing.
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1000).toBeLessThan(2000);
   });
 
   it('lists errors before warnings when there is not room for all', () => {
