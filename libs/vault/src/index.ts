@@ -11,3 +11,13 @@ export { AzureKeyVault, KEY_VAULT_API_VERSION, type AzureKeyVaultOptions } from 
 export { makeCredential, type IdentityOptions } from './azure/identity.js';
 export { makeTransport, type Transport, type TransportOptions } from './azure/transport.js';
 export { toVaultError } from './azure/error-mapping.js';
+export { CachingReader, type CachingReaderOptions, type ReaderStats } from './reader/caching-reader.js';
+export { ReaderSettings, type ReaderSettingsInput } from './reader/reader-options.js';
+export {
+  AzureIdentityConfig,
+  AzureVaultConfig,
+  EmbeddedVaultConfig,
+  VaultsConfig,
+  type VaultsConfigInput,
+} from './registry/vaults-config.js';
+export { VaultRegistry, type VaultRegistryOptions } from './registry/vault-registry.js';
