@@ -5,8 +5,8 @@ import type { PathStep } from '../problem.js';
 import { duplicates, error, section, warning } from './rule.js';
 import type { Report, WorkloadView } from './rule.js';
 
-/** Lints the `tcb` section at a path: of a workload or of the defaults. */
-export function lintTcb(tcb: NonNullable<Workload['tcb']>, path: PathStep[], report: Report): void {
+/** Lints the `tcb` section at a path, of a workload or of the defaults; `sgx`: whether it applies to SGX enclaves. */
+function lintTcb(tcb: NonNullable<Workload['tcb']>, path: PathStep[], sgx: boolean, report: Report): void {
   const { accept, advisories } = tcb;
   duplicates(accept, [...path, 'accept'], report);
   for (const [index, status] of (accept ?? []).entries()) {
@@ -29,7 +29,7 @@ export function lintTcb(tcb: NonNullable<Workload['tcb']>, path: PathStep[], rep
       );
     }
   }
-  if (accept && accept.every((status) => status === 'UpToDate')) {
+  if (sgx && accept?.every((status) => status === 'UpToDate')) {
     const message =
       'UpToDate alone refuses every SGX node of Azure (AKS): the best status of those processors is SWHardeningNeeded';
     report(
@@ -53,25 +53,26 @@ export function lintTcb(tcb: NonNullable<Workload['tcb']>, path: PathStep[], rep
   }
 }
 
-export function lintPlatform(
-  platform: NonNullable<Workload['platform']>,
-  path: PathStep[],
-  report: Report,
-): void {
+function acceptsSgx({ identity }: Workload): boolean {
+  return (Array.isArray(identity) ? identity : [identity]).some((entry) => entry.mrtd === undefined);
+}
+
+function lintPlatform(platform: NonNullable<Workload['platform']>, path: PathStep[], report: Report): void {
   for (const field of ['fmspc', 'instanceIds', 'ppids', 'sgxTypes'] as const)
     duplicates(platform[field], [...path, field], report);
 }
 
 /** The defaults are linted once, where they stand. */
-export function lintDefaults({ defaults }: Manifest, report: Report): void {
-  if (defaults?.tcb) lintTcb(defaults.tcb, ['defaults', 'tcb'], report);
+export function lintDefaults({ defaults, workloads }: Manifest, report: Report): void {
+  const sgx = Object.values(workloads).some((workload) => !workload.tcb && acceptsSgx(workload));
+  if (defaults?.tcb) lintTcb(defaults.tcb, ['defaults', 'tcb'], sgx, report);
   if (defaults?.platform) lintPlatform(defaults.platform, ['defaults', 'platform'], report);
 }
 
 export function lintTrust(view: WorkloadView, report: Report): void {
   const { name, workload } = view;
   const base = ['workloads', name];
-  if (workload.tcb) lintTcb(workload.tcb, [...base, 'tcb'], report);
+  if (workload.tcb) lintTcb(workload.tcb, [...base, 'tcb'], acceptsSgx(workload), report);
   if (workload.platform) lintPlatform(workload.platform, [...base, 'platform'], report);
   if (workload.debug === true) {
     const message =
