@@ -154,26 +154,41 @@ accounts { SIEGEL { jetstream: enabled, users: [ ${users.join('\n')} ] } }
   }
 
   async startAudit(): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      ['--enable-source-maps', join(ROOT, 'dist/apps/audit/src/main.js')],
-      {
-        env: {
-          PATH: process.env['PATH'],
-          SIEGEL_NATS_SERVERS: this.natsUrl,
-          SIEGEL_NATS_SEED_FILE: join(this.folder, 'audit.seed'),
-          SIEGEL_NATS_INBOX_PREFIX: '_INBOX_audit',
-          SIEGEL_TRUST_FILE: join(this.folder, 'trust.json'),
-          SIEGEL_STATE_DIR: this.state,
-          SIEGEL_HTTP_PORT: '0',
-          SIEGEL_EMITTER_KEY_FILE: join(this.folder, 'emitter.pem'),
-          SIEGEL_AUDIT_LOG_KEY_FILE: join(this.folder, 'log.pem'),
-          ...this.environment,
-        },
-        stdio: ['ignore', 'ignore', 'pipe'],
+    this.#audit = this.#spawnAudit();
+    await this.#serving(this.#audit);
+  }
+
+  /** Starts another process on the same folder, beside the one that runs. */
+  async startSecond(): Promise<void> {
+    const { url } = this;
+    const second = this.#spawnAudit();
+    try {
+      await this.#serving(second);
+    } finally {
+      await end(second, 'SIGKILL');
+      this.url = url;
+    }
+  }
+
+  #spawnAudit(): ChildProcess {
+    return spawn(process.execPath, ['--enable-source-maps', join(ROOT, 'dist/apps/audit/src/main.js')], {
+      env: {
+        PATH: process.env['PATH'],
+        SIEGEL_NATS_SERVERS: this.natsUrl,
+        SIEGEL_NATS_SEED_FILE: join(this.folder, 'audit.seed'),
+        SIEGEL_NATS_INBOX_PREFIX: '_INBOX_audit',
+        SIEGEL_TRUST_FILE: join(this.folder, 'trust.json'),
+        SIEGEL_STATE_DIR: this.state,
+        SIEGEL_HTTP_PORT: '0',
+        SIEGEL_EMITTER_KEY_FILE: join(this.folder, 'emitter.pem'),
+        SIEGEL_AUDIT_LOG_KEY_FILE: join(this.folder, 'log.pem'),
+        ...this.environment,
       },
-    );
-    this.#audit = child;
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+  }
+
+  async #serving(child: ChildProcess): Promise<void> {
     this.url = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.output = (this.output + text).slice(-65_536);
@@ -181,7 +196,9 @@ accounts { SIEGEL { jetstream: enabled, users: [ ${users.join('\n')} ] } }
       if (match) this.url = match[1]!;
     });
     await until(() => this.url !== '' || child.exitCode !== null, 20_000, 'the audit service did not start');
-    if (this.url === '') throw new Error(`the audit service ended with ${child.exitCode}: ${this.output}`);
+    if (this.url !== '') return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    throw new Error(`the audit service ended with ${child.exitCode}: ${this.output}`);
   }
 
   get natsUrl(): string {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { THREAD_LIMITS } from '../thread-limits.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
 
 /**
@@ -26,6 +27,7 @@ export class Follower extends EventEmitter<{ indexed: []; checkpoint: [log: numb
     const worker = new Worker(new URL('./follower-thread.js', import.meta.url), {
       workerData: this.data,
       name: 'follower',
+      resourceLimits: THREAD_LIMITS,
     });
     this.#worker = worker;
     await new Promise<void>((resolve, reject) => {

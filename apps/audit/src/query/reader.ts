@@ -1,5 +1,6 @@
 import { SiegelError } from '#contracts';
 import { Worker } from 'node:worker_threads';
+import { THREAD_LIMITS } from '../thread-limits.js';
 import type { ReaderCalls, ReaderData, ReaderReply } from './reader-messages.js';
 
 const MAX_WAITING = 256;
@@ -19,6 +20,7 @@ export class Reader {
     this.#worker = new Worker(new URL('./reader-thread.js', import.meta.url), {
       workerData: data,
       name: 'reader',
+      resourceLimits: THREAD_LIMITS,
     });
     this.#worker.on('error', (error) => onFailure(error as Error));
     this.#worker.on('exit', () => this.#fail());

@@ -1,5 +1,3 @@
-import { DEFAULT_TENANT } from '#contracts';
-
 /** What can be wrong with the events that reach the log; each is recorded as `log.<kind>`. */
 export type AnomalyKind = 'gap' | 'duplicate' | 'reordered' | 'forged';
 
@@ -32,7 +30,7 @@ export class AnomalyLedger {
     if (!this.#windows.has(key) && this.#windows.size >= MAX_KEYS) {
       key = anomaly.kind;
       const { seq: _seq, expectedSeq: _expected, ...rest } = anomaly;
-      noted = { ...rest, tenant: DEFAULT_TENANT, emitter: '(several)', epoch: '(several)' };
+      noted = { ...rest, emitter: '(several)', epoch: '(several)' };
     }
     const window = this.#windows.get(key);
     if (!window) {

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '#contracts';
-import { eventId, signedEntry } from '#emitter';
+import canonicalize from 'canonicalize';
 import { type KeyObject, randomBytes, sign } from 'node:crypto';
 import type { Anomaly } from './anomalies.js';
 
@@ -7,7 +7,10 @@ import type { Anomaly } from './anomalies.js';
 export type OwnStatement = Pick<AuditEvent, 'type' | 'tenant' | 'outcome' | 'data'> &
   Pick<AuditEvent, 'reason'>;
 
-/** The audit service as an emitter: signs and numbers its own events like every other emitter does. */
+/**
+ * The audit service as an emitter: signs and numbers its own events like every other emitter does. It lives in the
+ * committer thread, which therefore loads neither libs/emitter nor the Nest behind it.
+ */
 export class OwnEmitter {
   readonly epoch = randomBytes(16).toString('base64url');
   /** Number of the next event. Set back by the caller when a transaction was rolled back. */
@@ -24,13 +27,24 @@ export class OwnEmitter {
   entry(statement: OwnStatement, now: number): Buffer {
     const event = {
       v: 1,
-      id: eventId(now),
+      id: uuidV7(now),
       time: new Date(now).toISOString(),
       emitter: { name: this.name, instance: this.instance, epoch: this.epoch, seq: this.seq++ },
       ...statement,
     } as AuditEvent;
-    return signedEntry(event, { kid: this.kid, sign: (data) => sign(null, data, this.privateKey) });
+    const canonical = canonicalize(event)!;
+    const sig = sign(null, Buffer.from(canonical), this.privateKey).toString('base64url');
+    return Buffer.from(`{"event":${canonical},"kid":${JSON.stringify(this.kid)},"sig":"${sig}"}`);
   }
+}
+
+/** A UUID version 7 (RFC 9562 section 5.7): sorts by time, so that the index over ids grows at its end. */
+function uuidV7(milliseconds: number): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(milliseconds, 0, 6);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** The event that records an anomaly. */

@@ -1,5 +1,6 @@
 import { SiegelError } from '#contracts';
 import { Worker } from 'node:worker_threads';
+import { THREAD_LIMITS } from '../thread-limits.js';
 import type { Anomaly } from './anomalies.js';
 import type { CommitterData, CommitterMessage, GroupMessage } from './committer-messages.js';
 import type { IncomingEvent } from './committer.js';
@@ -48,6 +49,7 @@ export class Sequencer {
     const worker = new Worker(new URL('./committer-thread.js', import.meta.url), {
       workerData: this.options.committer,
       name: 'committer',
+      resourceLimits: THREAD_LIMITS,
     });
     this.#worker = worker;
     await new Promise<void>((resolve, reject) => {

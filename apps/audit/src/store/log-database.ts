@@ -55,7 +55,7 @@ export function openLogForWriting(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec('PRAGMA journal_mode = WAL');
   database.exec('PRAGMA synchronous = FULL');
-  database.exec('PRAGMA cache_size = -16384');
+  database.exec('PRAGMA cache_size = -4096');
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > USER_VERSION)
     throw new StoreError(`the store has format ${version}, this version knows ${USER_VERSION}`);
@@ -66,6 +66,6 @@ export function openLogForWriting(path: string): DatabaseSync {
 /** Opens the store for reading beside the writer; a read sees whole commits only. */
 export function openLogForReading(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
-  database.exec('PRAGMA cache_size = -8192');
+  database.exec('PRAGMA cache_size = -4096');
   return database;
 }
