@@ -23,12 +23,29 @@ export const TAG = {
 /** Certificates and CRLs need at most nine levels. */
 const MAX_DEPTH = 12;
 
-/** One element: `raw` with its header, `value` without. Both are views of the input. */
-export interface DerElement {
-  readonly tag: number;
-  readonly raw: Buffer;
-  readonly value: Buffer;
-  readonly depth: number;
+/** One element; `raw` with its header, `value` without. Both are views of the input, made when they are asked for. */
+export class DerElement {
+  constructor(
+    readonly tag: number,
+    readonly source: Buffer,
+    readonly start: number,
+    readonly valueStart: number,
+    readonly end: number,
+    readonly depth: number,
+  ) {}
+
+  get raw(): Buffer {
+    return this.source.subarray(this.start, this.end);
+  }
+
+  get value(): Buffer {
+    return this.source.subarray(this.valueStart, this.end);
+  }
+
+  /** The number of octets of the value. */
+  get length(): number {
+    return this.end - this.valueStart;
+  }
 }
 
 function fail(what: string): never {
@@ -40,16 +57,16 @@ function fail(what: string): never {
  * over, bounded depth. Throws DcapError DER_INVALID.
  */
 export class DerReader {
-  private at = 0;
-
   private constructor(
-    private readonly bytes: Buffer,
+    private readonly source: Buffer,
+    private at: number,
+    private readonly stop: number,
     private readonly depth: number,
   ) {}
 
   /** Opens an input that is exactly one element with the tag, and returns that element. */
   static only(bytes: Buffer, tag: number): DerElement {
-    const reader = new DerReader(bytes, 0);
+    const reader = new DerReader(bytes, 0, bytes.length, 0);
     const element = reader.next(tag);
     reader.end();
     return element;
@@ -58,36 +75,38 @@ export class DerReader {
   /** The elements inside a constructed one, or inside the DER that an OCTET STRING wraps. */
   static inside(element: DerElement): DerReader {
     if (element.depth + 1 >= MAX_DEPTH) fail('nested too deep');
-    return new DerReader(element.value, element.depth + 1);
+    return new DerReader(element.source, element.valueStart, element.end, element.depth + 1);
   }
 
   get atEnd(): boolean {
-    return this.at === this.bytes.length;
+    return this.at === this.stop;
   }
 
   /** The tag of the next element, or -1 at the end. */
   peek(): number {
-    return this.bytes[this.at] ?? -1;
+    return this.at < this.stop ? (this.source[this.at] as number) : -1;
   }
 
   next(tag: number): DerElement {
-    const { bytes, at } = this;
-    if (at >= bytes.length) fail('an element is missing');
-    if (bytes[at] !== tag) fail(`tag ${bytes[at]?.toString(16)} instead of ${tag.toString(16)}`);
-    let length = bytes[at + 1] ?? fail('no length');
+    const { source, at, stop } = this;
+    const found = this.peek();
+    if (found < 0) fail('an element is missing');
+    if (found !== tag) fail(`tag ${found.toString(16)} instead of ${tag.toString(16)}`);
+    if (at + 2 > stop) fail('no length');
+    let length = source[at + 1] as number;
     let start = at + 2;
     if (length >= 0x80) {
       const count = length & 0x7f;
       if (count === 0) fail('an indefinite length');
-      if (count > 3 || start + count > bytes.length) fail('a length that is too long');
-      length = bytes.readUIntBE(start, count);
+      if (count > 3 || start + count > stop) fail('a length that is too long');
+      length = source.readUIntBE(start, count);
       if (length < 0x80 || length < 2 ** (8 * (count - 1))) fail('a length that is not minimal');
       start += count;
     }
     const end = start + length;
-    if (end > bytes.length) fail('an element exceeds its container');
+    if (end > stop) fail('an element exceeds its container');
     this.at = end;
-    return { tag, raw: bytes.subarray(at, end), value: bytes.subarray(start, end), depth: this.depth };
+    return new DerElement(tag, source, at, start, end, this.depth);
   }
 
   optional(tag: number): DerElement | undefined {
@@ -144,10 +163,22 @@ export function namedBits(element: DerElement): number {
   return ((value[1] as number) << 8) | (value[2] ?? 0);
 }
 
+/** Certificates repeat a few dozen OIDs; those that were decoded are kept by their octets. */
+const KNOWN_OIDS = new Map<string, string>();
+const MAX_KNOWN_OIDS = 256;
+
 /** The dotted form of an OID; arcs are minimal and below 2^31. */
 export function oid(element: DerElement): string {
-  const { value } = element;
-  if (value.length === 0 || value.length > 32) fail('an OID of a wrong length');
+  if (element.length === 0 || element.length > 32) fail('an OID of a wrong length');
+  const octets = element.source.toString('latin1', element.valueStart, element.end);
+  const known = KNOWN_OIDS.get(octets);
+  if (known !== undefined) return known;
+  const dotted = decodeOid(element.value);
+  if (KNOWN_OIDS.size < MAX_KNOWN_OIDS) KNOWN_OIDS.set(octets, dotted);
+  return dotted;
+}
+
+function decodeOid(value: Buffer): string {
   const arcs: number[] = [];
   let arc = 0;
   let fresh = true;
@@ -167,19 +198,31 @@ export function oid(element: DerElement): string {
   return [top, first - 40 * top, ...rest].join('.');
 }
 
-const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
-const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
-
 /** A time of X.509 (RFC 5280 §4.1.2.5: seconds present, Zulu), in milliseconds since the epoch. */
 export function time(reader: DerReader): number {
   const utc = reader.peek() === TAG.utcTime;
-  const text = reader.next(utc ? TAG.utcTime : TAG.generalizedTime).value.toString('latin1');
-  const found = (utc ? UTC_TIME : GENERALIZED_TIME).exec(text) ?? fail('a time of a wrong form');
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1).map(Number);
-  const fullYear = utc ? year + (year < 50 ? 2000 : 1900) : year;
-  const value = Date.UTC(fullYear, month - 1, day, hour, minute, second);
-  const digits = new Date(value).toISOString().replace(/\D/g, '').slice(0, 14);
-  if (fullYear < 1900 || digits !== (utc ? String(fullYear) + text.slice(2, 12) : text.slice(0, 14)))
-    fail('no such time');
+  const element = reader.next(utc ? TAG.utcTime : TAG.generalizedTime);
+  const text = element.source.toString('latin1', element.valueStart, element.end);
+  const yearDigits = utc ? 2 : 4;
+  if (text.length !== yearDigits + 11 || !text.endsWith('Z')) fail('a time of a wrong form');
+  const shortYear = digits(text, 0, yearDigits);
+  const year = utc ? shortYear + (shortYear < 50 ? 2000 : 1900) : shortYear;
+  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) =>
+    digits(text, yearDigits + at, 2),
+  ) as [number, number, number, number, number];
+  const value = Date.UTC(year, month - 1, day, hour, minute, second);
+  // Date.UTC carries over what is too large: a day that comes out as another is none.
+  const carried = new Date(value).getUTCDate() !== day || hour > 23 || minute > 59 || second > 59;
+  if (year < 1900 || month < 1 || month > 12 || day < 1 || carried) fail('no such time');
+  return value;
+}
+
+function digits(text: string, start: number, count: number): number {
+  let value = 0;
+  for (let i = start; i < start + count; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) fail('a time of a wrong form');
+    value = 10 * value + digit;
+  }
   return value;
 }

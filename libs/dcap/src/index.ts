@@ -50,7 +50,7 @@ export { parseCrl } from './crl.js';
 export type { Crl } from './crl.js';
 export { encodePem, splitPemChain } from './pem.js';
 export { formatName, readName } from './distinguished-name.js';
-export { DerReader, TAG } from './der.js';
-export type { DerElement } from './der.js';
+export { DerElement, DerReader, TAG } from './der.js';
+
 export { parseJson } from './strict-json.js';
 export type { Json, JsonObject } from './strict-json.js';

@@ -41,21 +41,29 @@ export function strictHex(text: string, code: DcapErrorCode, what: string): Buff
 
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
-/** Typed access to the members of a JSON object; each refusal names the member. */
+/** Typed access to the members of a JSON object; each refusal names the member by its path. */
 export class JsonFields {
-  constructor(
+  private constructor(
     private readonly members: JsonObject,
     private readonly code: DcapErrorCode,
-    private readonly path: string,
+    private readonly name: string,
+    private readonly parent?: JsonFields,
+    private readonly index?: number,
   ) {}
 
-  static of(value: Json | undefined, code: DcapErrorCode, path: string): JsonFields {
-    if (!(value instanceof Map)) throw new DcapError(code, `${path} is not an object`);
-    return new JsonFields(value as JsonObject, code, path);
+  /** The outermost object. */
+  static of(value: Json, code: DcapErrorCode, name: string): JsonFields {
+    if (!(value instanceof Map)) throw new DcapError(code, `${name} is not an object`);
+    return new JsonFields(value as JsonObject, code, name);
   }
 
   fail(name: string, what: string): never {
-    throw new DcapError(this.code, `${this.path}.${name} ${what}`);
+    throw new DcapError(this.code, `${this.path()}.${name} ${what}`);
+  }
+
+  private path(): string {
+    const own = this.index === undefined ? this.name : `${this.name}[${this.index}]`;
+    return this.parent === undefined ? own : `${this.parent.path()}.${own}`;
   }
 
   has(name: string): boolean {
@@ -101,12 +109,16 @@ export class JsonFields {
   }
 
   object(name: string): JsonFields {
-    return JsonFields.of(this.members.get(name), this.code, `${this.path}.${name}`);
+    const value = this.members.get(name);
+    if (!(value instanceof Map)) this.fail(name, 'is not an object');
+    return new JsonFields(value as JsonObject, this.code, name, this);
   }
 
   list(name: string, maxLength: number): JsonFields[] {
-    const path = `${this.path}.${name}`;
-    return this.array(name, maxLength).map((item, i) => JsonFields.of(item, this.code, `${path}[${i}]`));
+    return this.array(name, maxLength).map((item, i) => {
+      if (!(item instanceof Map)) this.fail(name, 'has a member that is no object');
+      return new JsonFields(item as JsonObject, this.code, name, this, i);
+    });
   }
 
   /** Absent is empty. */
