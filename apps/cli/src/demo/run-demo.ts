@@ -181,7 +181,7 @@ async function logged(
     denied[0]?.reason?.code === 'MEASUREMENT_NOT_ALLOWED',
     denied[0]?.reason?.code,
   );
-  return [...granted, ...denied.slice(0, 1)];
+  return [...granted, ...denied.slice(0, 1)].sort((a, b) => a.time.localeCompare(b.time));
 }
 
 function tellEvents(events: readonly AuditEvent[], voice: DemoVoice): void {

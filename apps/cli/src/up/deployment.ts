@@ -66,7 +66,7 @@ export class LocalDeployment {
       writeFileSync(layout.natsConfig, natsConfig(layout, ports.nats, binary, natsKeys), { mode: 0o600 });
       writeFileSync(
         layout.vaults,
-        JSON.stringify({ vaults: [{ name: VAULT, kind: 'embedded', dir: layout.path('vault', VAULT) }] }),
+        JSON.stringify({ [VAULT]: { kind: 'embedded', dir: layout.path('vault', VAULT) } }),
       );
       deployment = new LocalDeployment(settings, SimulatedWorld.open(layout), options.progress, unlock);
       await deployment.launch(binary.path);

@@ -6,7 +6,9 @@ import { HighWaterMarks } from './high-water.js';
 
 describe('HighWaterMarks', () => {
   let directory: string;
-  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'siegel-marks-'))));
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'siegel-marks-'));
+  });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
   it('remembers the newest version across restarts', () => {

@@ -15,7 +15,7 @@ const SecretBody = z.strictObject({
   contentType: z.string().max(255).optional(),
 });
 
-/** Secrets of the vaults that can be written through us (the embedded one); values go in and never come out. */
+/** Secrets of the vaults that this service's identity may write; values go in and never come out. */
 @ApiTags('administration')
 @ApiBearerAuth()
 @UseGuards(AdminGuard)
@@ -105,21 +105,19 @@ export class SecretsController {
   }
 
   private writable(vault: string): WritableSecretSource {
-    const source = this.vaults.find(vault);
-    if (!source) throw new SiegelError('NOT_FOUND', { detail: 'no vault of this name is configured' });
-    if (!('setSecret' in source)) {
-      throw new SiegelError('ADMIN_FORBIDDEN', {
-        detail: 'the secrets of this vault are written in the vault itself',
-      });
+    try {
+      return this.vaults.writable(vault);
+    } catch (error) {
+      throw explain(error);
     }
-    return source as WritableSecretSource;
   }
 }
 
 function explain(error: unknown): unknown {
   if (!(error instanceof VaultError)) return error;
   const detail = error.message;
-  if (/NOT_FOUND/.test(error.code)) return new SiegelError('NOT_FOUND', { detail, cause: error });
+  if (error.code === 'VAULT_UNKNOWN' || /NOT_FOUND/.test(error.code))
+    return new SiegelError('NOT_FOUND', { detail, cause: error });
   if (/^SECRET_/.test(error.code)) return new SiegelError('SECRET_INVALID', { detail, cause: error });
   return new SiegelError('VAULT_UNAVAILABLE', {
     reason: { code: error.code, message: detail },

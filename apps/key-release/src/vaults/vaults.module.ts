@@ -2,6 +2,7 @@ import { ConfigurationError, HealthRegistry } from '#platform';
 import { VaultRegistry, VaultsConfig } from '#vault';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { VAULTS } from './vaults.token.js';
 
@@ -15,7 +16,9 @@ import { VAULTS } from './vaults.token.js';
         environment: KeyReleaseEnvironment,
         health: HealthRegistry,
       ): Promise<VaultRegistry> => {
-        const registry = await VaultRegistry.open(readConfig(environment.SIEGEL_VAULTS_FILE));
+        const registry = await VaultRegistry.open(readConfig(environment.SIEGEL_VAULTS_FILE), {
+          baseDir: dirname(environment.SIEGEL_VAULTS_FILE),
+        });
         health.register('vaults', () => ({ ok: true, detail: registry.names.join(', ') }));
         return registry;
       },
