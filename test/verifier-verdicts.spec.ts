@@ -1,11 +1,12 @@
 import { SUBJECTS } from '#contracts';
 import { LocalSigner } from '#pki';
 import { SimulatedSgx } from '#simulator';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deployment, hasNatsServer, VerifierExit, type Verifier } from './verifier-deployment.js';
 
+jest.setTimeout(60_000);
 const VECTORS = join(process.cwd(), '..', 'shared', 'vectors', 'quotes');
 const GENUINE = 'automata-network+automata-dcap-attestation/c81a90ee-AutomataDcapOnChainAttestationTest.t';
 
@@ -37,7 +38,7 @@ describe('quote-verifier: evidence in, signed verdict out', () => {
     );
     writeFileSync(join(deployment.bundles, 'notes.json'), '{"no": "bundle"}');
     verifier = await deployment.verifier();
-  }, 60_000);
+  });
   afterAll(() => deployment.stop());
 
   it('gives the claims of a verified SGX quote and names its collateral and root', async () => {
@@ -213,14 +214,12 @@ describe('quote-verifier: evidence in, signed verdict out', () => {
     forged.writeUInt8(forged.readUInt8(400) ^ 1, 400);
     const quotes = Array.from({ length: 40 }, (_, i) => platform.quote({ reportData: Buffer.alloc(64, i) }));
     const verdicts = await Promise.all([...quotes, forged].map((quote) => deployment.verify(quote)));
-    verdicts
-      .slice(0, 40)
-      .forEach(({ claims }, i) =>
-        expect(claims).toMatchObject({
-          verified: true,
-          claims: { reportData: Buffer.alloc(64, i).toString('hex') },
-        }),
-      );
+    verdicts.slice(0, 40).forEach(({ claims }, i) =>
+      expect(claims).toMatchObject({
+        verified: true,
+        claims: { reportData: Buffer.alloc(64, i).toString('hex') },
+      }),
+    );
     expect(verdicts[40]?.claims).toMatchObject({
       verified: false,
       error: { code: 'QUOTE_SIGNATURE_INVALID' },
@@ -246,7 +245,7 @@ describe('quote-verifier: configuration', () => {
   let deployment: Deployment;
   beforeAll(async () => {
     deployment = await Deployment.start();
-  }, 60_000);
+  });
   afterAll(() => deployment.stop());
 
   it.each([

@@ -88,7 +88,7 @@ export class CollateralFetcher {
         'FMSPC_MISMATCH',
         `the collateral is for ${epoch.tee} ${epoch.fmspc} ${epoch.ca}, not for ${key.tee} ${key.fmspc} ${key.ca}`,
       );
-    this.guard.check(keyText(key), epoch, bundle);
+    this.guard.check(keyText(key), epoch.summary, bundle);
     return { bundle, epoch, source, fetchedAt };
   }
 

@@ -211,7 +211,8 @@ export class CollateralKeeper {
     }
     try {
       const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(FETCH_DEADLINE_MS)]);
-      const found = await this.fetcher.fetch(slot.key, signal);
+      const fetched = await this.fetcher.fetch(slot.key, signal);
+      const found = this.newer(slot.held, fetched);
       const previousId = slot.held?.epoch.id ?? this.guard.lastId(text);
       await this.install(slot, found);
       await this.shared.write(text, found);
@@ -221,6 +222,13 @@ export class CollateralKeeper {
     } finally {
       await lease?.release();
     }
+  }
+
+  /** Caches behind one address may lag behind each other: of two that are in force, the one issued later stays. */
+  private newer(held: VerifiedCollateral | undefined, fetched: VerifiedCollateral): VerifiedCollateral {
+    if (held === undefined || !this.inForce(held, this.now())) return fetched;
+    const older = fetched.epoch.summary.tcbInfoIssueDate < held.epoch.summary.tcbInfoIssueDate;
+    return older ? { ...held, fetchedAt: fetched.fetchedAt } : fetched;
   }
 
   private async install(slot: Slot, found: VerifiedCollateral): Promise<void> {
@@ -242,7 +250,7 @@ export class CollateralKeeper {
         `in force until ${found.epoch.earliestExpiration.toISOString()}`,
     );
     this.options.installed(slot.key, found);
-    await this.guard.raise(keyText(slot.key), found.epoch, found.bundle);
+    await this.guard.raise(keyText(slot.key), found.epoch.summary, found.bundle);
   }
 
   private sharedChanged(text: string): void {

@@ -72,6 +72,7 @@ export class CollateralService implements OnApplicationBootstrap, OnApplicationS
       ? await openSharedCache(this.nats, {
           signer: settings.signer,
           verifiers: settings.verifiers,
+          update: settings.update,
           clock: settings.clock,
         })
       : new NoSharedCache();

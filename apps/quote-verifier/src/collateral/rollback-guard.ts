@@ -1,4 +1,4 @@
-import { parseCrl, type CollateralBundle } from '#dcap';
+import { parseCrl, type CollateralBundle, type CollateralSummary } from '#dcap';
 import { Logger } from '@nestjs/common';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
@@ -11,17 +11,13 @@ const hexNumber = z.string().regex(/^[0-9a-f]{1,40}$/);
 /** The highest numbers seen for one key, and the epoch they came with. */
 const Floor = z.strictObject({
   tcbEvaluationDataNumber: z.number().int().nonnegative(),
+  qeEvaluationDataNumber: z.number().int().nonnegative(),
   pckCrl: hexNumber.optional(),
   rootCrl: hexNumber.optional(),
   id: z.string().max(64),
 });
 type Floor = z.infer<typeof Floor>;
 const FloorFile = z.strictObject({ v: z.literal(1), floors: z.record(z.string().max(128), Floor) });
-
-interface Seen {
-  readonly id: string;
-  readonly tcbEvaluationDataNumber: number;
-}
 
 /**
  * Collateral never goes back: signed collateral of last week is still authentic and may still be in force, but who serves it
@@ -39,13 +35,18 @@ export class RollbackGuard {
   }
 
   /** Throws CollateralRollback if the bundle is behind what was seen for its key. */
-  check(key: string, seen: Seen, bundle: CollateralBundle): void {
+  check(key: string, seen: CollateralSummary, bundle: CollateralBundle): void {
     const floor = this.floors.get(key);
     if (floor === undefined) return;
-    if (seen.tcbEvaluationDataNumber < floor.tcbEvaluationDataNumber)
-      throw new CollateralRollback(
-        `its TCB evaluation number ${seen.tcbEvaluationDataNumber} is below ${floor.tcbEvaluationDataNumber}, seen before`,
-      );
+    for (const [name, was, is] of [
+      ['TCB info', floor.tcbEvaluationDataNumber, seen.tcbEvaluationDataNumber],
+      ['QE identity', floor.qeEvaluationDataNumber, seen.qeEvaluationDataNumber ?? 0],
+    ] as const) {
+      if (is < was)
+        throw new CollateralRollback(
+          `the evaluation number of its ${name}, ${is}, is below ${was}, seen before`,
+        );
+    }
     for (const [name, was, is] of [
       ['PCK CRL', floor.pckCrl, crlNumber(bundle.pck_crl)],
       ['root CRL', floor.rootCrl, crlNumber(bundle.root_ca_crl)],
@@ -61,12 +62,13 @@ export class RollbackGuard {
   }
 
   /** Remembers the numbers; resolves when they are on disk. */
-  raise(key: string, seen: Seen, bundle: CollateralBundle): Promise<void> {
+  raise(key: string, seen: CollateralSummary, bundle: CollateralBundle): Promise<void> {
     const floor = this.floors.get(key);
     const pckCrl = higher(floor?.pckCrl, crlNumber(bundle.pck_crl));
     const rootCrl = higher(floor?.rootCrl, crlNumber(bundle.root_ca_crl));
     this.floors.set(key, {
       tcbEvaluationDataNumber: Math.max(floor?.tcbEvaluationDataNumber ?? 0, seen.tcbEvaluationDataNumber),
+      qeEvaluationDataNumber: Math.max(floor?.qeEvaluationDataNumber ?? 0, seen.qeEvaluationDataNumber ?? 0),
       ...(pckCrl === undefined ? {} : { pckCrl }),
       ...(rootCrl === undefined ? {} : { rootCrl }),
       id: seen.id,

@@ -25,7 +25,8 @@ export function pckQueryOf(quote: Quote): PckQuery | undefined {
     encryptedPpid: certification.type === 1 ? '' : certification.ppid.toString('hex'),
     cpuSvn: certification.cpuSvn.toString('hex'),
     pceSvn: littleEndian(certification.pceSvn),
-    pceId: certification.pceId,
+    // Early quoting enclaves leave it out; there has only ever been one PCE.
+    pceId: certification.pceId ?? '0000',
   };
 }
 

@@ -1,6 +1,7 @@
 import type { CollateralBundle } from '#dcap';
 import type { CollateralKey } from '../collateral-key.js';
 import { chainHeader, crlBody, signedDocument } from './answer-formats.js';
+import { SourceError } from '../sources/collateral-source.js';
 import type { BoundedClient, HttpAnswer } from './bounded-client.js';
 
 /** How one server lays the PCS v4 API out: where its parts are and what its requests carry. */
@@ -8,7 +9,8 @@ export interface CertificationApi {
   readonly tcbInfo: string;
   readonly qeIdentity: string;
   readonly pckCrl: string;
-  readonly rootCrl: string;
+  /** Addresses of the root CRL; a further one is tried where the server does not know the one before. */
+  readonly rootCrl: readonly [string, ...string[]];
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +38,7 @@ export async function fetchBundle(
       get(api.tcbInfo),
       get(api.qeIdentity),
       get(api.pckCrl),
-      get(api.rootCrl),
+      firstKnown(api.rootCrl, get),
     ]);
     const tcbInfo = signedDocument(source, tcb, 'tcbInfo');
     const qeIdentity = signedDocument(source, qe, 'enclaveIdentity');
@@ -53,5 +55,20 @@ export async function fetchBundle(
     };
   } finally {
     others.abort();
+  }
+}
+
+async function firstKnown(
+  addresses: CertificationApi['rootCrl'],
+  get: (address: string) => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  const [address, ...others] = addresses;
+  try {
+    return await get(address);
+  } catch (error) {
+    const unknown = error instanceof SourceError && (error.kind === 'not-found' || error.kind === 'refused');
+    const [next, ...rest] = others;
+    if (!unknown || next === undefined) throw error;
+    return firstKnown([next, ...rest], get);
   }
 }

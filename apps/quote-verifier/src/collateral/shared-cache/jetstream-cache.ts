@@ -4,8 +4,8 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
-import type { KeyObject } from 'node:crypto';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, type KeyObject } from 'node:crypto';
+import type { UpdateChannel } from '../collateral-key.js';
 import { decodeRecord, encodeRecord } from './shared-record.js';
 import { NoSharedCache, type Lease, type SharedCache, type SharedCollateral } from './shared-cache.js';
 
@@ -20,6 +20,8 @@ export interface JetStreamCacheOptions {
   readonly signer: Signer;
   /** Verdict keys of the trust file, by kid. */
   readonly verifiers: ReadonlyMap<string, KeyObject>;
+  /** Replicas of different channels do not share records. */
+  readonly update: UpdateChannel;
   readonly clock: () => Date;
 }
 
@@ -51,7 +53,7 @@ async function openBucket(kvm: Kvm): Promise<KV> {
   }
 }
 
-/** The JetStream key-value bucket `BUCKETS.collateral`: `c.<key>` for records, `l.<key>` for leases. */
+/** The JetStream key-value bucket `BUCKETS.collateral`: `c.<channel>.<key>` for records, `l.<channel>.<key>` for leases. */
 class JetStreamCache implements SharedCache {
   private readonly log = new Logger(JetStreamCache.name);
   private readonly holder = randomUUID();
@@ -65,25 +67,27 @@ class JetStreamCache implements SharedCache {
 
   async read(key: string): Promise<SharedCollateral | undefined> {
     return this.attempt(`read ${key}`, undefined, async () => {
-      const entry = await this.kv.get(`c.${key}`);
+      const name = this.record(key);
+      const entry = await this.kv.get(name);
       if (entry === null || entry.operation !== 'PUT') return undefined;
-      return decodeRecord(key, entry.value, this.options.verifiers);
+      return decodeRecord(name, entry.value, this.options.verifiers);
     });
   }
 
   async write(key: string, collateral: SharedCollateral): Promise<void> {
     await this.attempt(`write ${key}`, undefined, async () => {
-      const record = await encodeRecord(key, collateral, this.options.signer);
+      const name = this.record(key);
+      const record = await encodeRecord(name, collateral, this.options.signer);
       if (record.length + MESSAGE_OVERHEAD > this.maxPayload)
         throw new Error(`${record.length} bytes are more than the server takes in one message`);
-      await this.kv.put(`c.${key}`, record);
+      await this.kv.put(name, record);
     });
   }
 
   async lease(key: string): Promise<Lease | undefined> {
     const unshared: Lease = { release: async () => undefined };
     return this.attempt(`lease ${key}`, unshared, async () => {
-      const name = `l.${key}`;
+      const name = `l.${this.options.update}.${key}`;
       const until = this.options.clock().getTime() + LEASE_MS;
       const mine = JSON.stringify({ holder: this.holder, until });
       const entry = await this.kv.get(name);
@@ -110,16 +114,20 @@ class JetStreamCache implements SharedCache {
 
   async watch(changed: (key: string) => void): Promise<void> {
     await this.attempt('watch', undefined, async () => {
-      const entries = await this.kv.watch({ key: 'c.>', include: 'updates', ignoreDeletes: true });
+      const entries = await this.kv.watch({ key: this.record('>'), include: 'updates', ignoreDeletes: true });
       this.stopWatching = () => entries.stop();
       void (async () => {
-        for await (const entry of entries) changed(entry.key.slice('c.'.length));
+        for await (const entry of entries) changed(entry.key.slice(this.record('').length));
       })().catch((error: unknown) => this.log.warn(`the watch ended: ${(error as Error).message}`));
     });
   }
 
   async close(): Promise<void> {
     this.stopWatching?.();
+  }
+
+  private record(key: string): string {
+    return `c.${this.options.update}.${key}`;
   }
 
   private async attempt<T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> {

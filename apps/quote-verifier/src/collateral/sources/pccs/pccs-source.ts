@@ -37,7 +37,7 @@ export class PccsSource implements CollateralSource {
         tcbInfo: `${base}/tcb?fmspc=${key.fmspc}&update=${update}`,
         qeIdentity: `${base}/qe/identity?update=${update}`,
         pckCrl: `${sgx}/pckcrl?ca=${key.ca}&encoding=der`,
-        rootCrl: `${sgx}/rootcacrl`,
+        rootCrl: [`${sgx}/rootcacrl`],
         headers: {},
       },
       signal,

@@ -35,7 +35,7 @@ export class PcsSource implements CollateralSource {
         tcbInfo: `${base}/tcb?fmspc=${key.fmspc}&update=${update}`,
         qeIdentity: `${base}/qe/identity?update=${update}`,
         pckCrl: `${baseUrl}/sgx/certification/v4/pckcrl?ca=${key.ca}&encoding=der`,
-        rootCrl: rootCrlUrl,
+        rootCrl: [rootCrlUrl],
         headers: {},
       },
       signal,

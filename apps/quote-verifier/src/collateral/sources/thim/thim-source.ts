@@ -62,7 +62,11 @@ export class ThimSource implements CollateralSource {
         tcbInfo: `${base}/tcb?fmspc=${key.fmspc}&${CLIENT}&${COLLATERAL_VERSION}`,
         qeIdentity: `${base}/qe/identity?${CLIENT}&${COLLATERAL_VERSION}`,
         pckCrl: `${crl}?ca=${key.ca}&${CLIENT}&${COLLATERAL_VERSION}`,
-        rootCrl: `${crl}?uri=${rootCrl}&${CLIENT}&${CRL_VERSION}`,
+        // The form of the SGX service, then that of the TDX service.
+        rootCrl: [
+          `${crl}?uri=${rootCrl}&${CLIENT}&${CRL_VERSION}`,
+          `${baseUrl}/tdx/certification/v4/rootcacrl?${CLIENT}&${CRL_VERSION}`,
+        ],
         // The host agent refuses requests without it, as a guard against forged requests through a proxy.
         headers: { metadata: 'true' },
       },
