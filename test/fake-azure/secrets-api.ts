@@ -90,6 +90,11 @@ export class SecretsApi {
     ];
   }
 
+  /** Puts a secret in without a request, for a fake that starts with content. */
+  seed(name: string, value: string, contentType?: string): void {
+    this.store.add(name, readAttributes(undefined, this.clock.seconds()), undefined, { value, contentType });
+  }
+
   private set({ params, body, origin }: VaultRequest): JsonObject {
     const value = stringOf(body['value'], 'value');
     if (Buffer.byteLength(value) > MAX_VALUE_BYTES) {

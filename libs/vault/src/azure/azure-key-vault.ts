@@ -34,6 +34,8 @@ export interface AzureKeyVaultOptions {
   readonly vaultUrl: string;
   readonly credential: TokenCredential;
   readonly transport: Transport;
+  /** What the credential uses; closed together with the vault. */
+  readonly identityTransport?: Transport;
   /** Milliseconds for one operation with its token. Default 10,000. */
   readonly timeoutMs?: number;
   /** Name that `check` asks for. It need not exist: "not found" proves that the identity may read. Default `siegel-health-probe`. */
@@ -202,6 +204,7 @@ export class AzureKeyVault implements WritableSecretSource {
   async close(): Promise<void> {
     this.calls.close();
     this.options.transport.close();
+    this.options.identityTransport?.close();
   }
 
   private async read(

@@ -113,11 +113,12 @@ function openAzure(name: string, settings: AzureVaultConfig, options: VaultRegis
     const authorityHost = settings.identity.authorityHost ?? fallback;
     const identity = { ...settings.identity, ...(authorityHost === undefined ? {} : { authorityHost }) };
     // The authority is another host: an address that stands in for the vault's must not be dialled for it.
-    const credential = makeCredential(identity, makeTransport(caFile), name);
+    const identityTransport = makeTransport(caFile);
     return new AzureKeyVault({
       name,
       vaultUrl: settings.url,
-      credential,
+      credential: makeCredential(identity, identityTransport, name),
+      identityTransport,
       transport: makeTransport({ ...caFile, ...connect }),
       timeoutMs: settings.timeoutSeconds * 1_000,
       ...(settings.probeSecret === undefined ? {} : { probeSecret: settings.probeSecret }),
