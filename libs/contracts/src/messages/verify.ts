@@ -51,6 +51,8 @@ export const QuoteClaims = z.object({
   attributes: hex(16).optional(),
   mrtd: hex(48).optional(),
   rtmrs: z.array(hex(48)).length(4).optional(),
+  mrSeam: hex(48).optional(),
+  mrServiceTd: hex(48).optional(),
   mrConfigId: hex(48).optional(),
   mrOwner: hex(48).optional(),
   mrOwnerConfig: hex(48).optional(),
