@@ -109,6 +109,8 @@ function quoteClaims(report: VerificationReport): QuoteClaims | undefined {
     attributes: report.attributes,
     mrtd: report.mrtd,
     rtmrs,
+    mrSeam: report.mrSeam,
+    mrServiceTd: report.mrServiceTd,
     mrConfigId: report.mrConfigId,
     mrOwner: report.mrOwner,
     mrOwnerConfig: report.mrOwnerConfig,
