@@ -101,7 +101,8 @@ export class AuditDeployment {
     return this;
   }
 
-  async startNats(): Promise<void> {
+  /** `jetStream: false` is a broker that relays requests but keeps no streams. */
+  async startNats({ jetStream = true } = {}): Promise<void> {
     const binary = natsServerBinary();
     if (!binary) throw new Error('nats-server is not installed');
     const stream = STREAMS.events;
@@ -135,8 +136,8 @@ export class AuditDeployment {
       `host: 127.0.0.1
 port: ${this.#natsPort === 0 ? -1 : this.#natsPort}
 ports_file_dir: ${JSON.stringify(this.folder)}
-jetstream { store_dir: ${JSON.stringify(join(this.folder, 'jetstream'))} }
-accounts { SIEGEL { jetstream: enabled, users: [ ${users.join('\n')} ] } }
+${jetStream ? `jetstream { store_dir: ${JSON.stringify(join(this.folder, 'jetstream'))} }` : ''}
+accounts { SIEGEL { ${jetStream ? 'jetstream: enabled, ' : ''}users: [ ${users.join('\n')} ] } }
 `,
     );
     this.#nats = spawn(binary, ['-c', config], { stdio: 'ignore' });
