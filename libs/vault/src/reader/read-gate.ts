@@ -92,30 +92,54 @@ export class ReadGate {
   }
 
   private async admission(deadline: number, closing: AbortSignal, observer: GateObserver): Promise<void> {
-    for (;;) {
+    for (let reserved = false; ;) {
       if (closing.aborted)
         throw new VaultError('VAULT_CLOSED', `vault "${this.vault}" is closed`, { vault: this.vault });
+      const left = deadline - this.clock.monotonic();
       const held = this.backOff.remainingMs();
       if (held > 0) {
-        const error = this.holdError('VAULT_THROTTLED', 'the vault is throttling; reads are held back', held);
-        observer.failed(error);
-        if (this.clock.monotonic() + held > deadline) throw error;
-        await this.pause(held, closing);
+        await this.wait(
+          held,
+          left,
+          'VAULT_THROTTLED',
+          'the vault is throttling; reads are held back',
+          closing,
+          observer,
+        );
         continue;
       }
       if (this.breaker.state === 'open') throw this.circuitOpen(this.breaker.admit());
-      const wait = this.bucket.take();
-      if (wait > 0) {
-        const error = this.holdError('VAULT_BUDGET_EXHAUSTED', 'the budget of reads is spent', wait);
-        observer.failed(error);
-        if (this.clock.monotonic() + wait > deadline) throw error;
-        await this.pause(wait, closing);
+      const wait = reserved ? 0 : this.bucket.reserve(left);
+      reserved = true;
+      if (wait !== 0) {
+        await this.wait(
+          Math.abs(wait),
+          left,
+          'VAULT_BUDGET_EXHAUSTED',
+          'the budget of reads is spent',
+          closing,
+          observer,
+        );
         continue;
       }
       const open = this.breaker.admit();
       if (open > 0) throw this.circuitOpen(open);
       return;
     }
+  }
+
+  private async wait(
+    ms: number,
+    left: number,
+    code: 'VAULT_THROTTLED' | 'VAULT_BUDGET_EXHAUSTED',
+    why: string,
+    closing: AbortSignal,
+    observer: GateObserver,
+  ): Promise<void> {
+    const error = this.holdError(code, why, ms);
+    observer.failed(error);
+    if (ms > left) throw error;
+    await this.pause(ms, closing);
   }
 
   private learn(error: VaultError, sentAt: number): void {

@@ -20,16 +20,18 @@ export class TokenBucket {
     this.at = clock.monotonic();
   }
 
-  /** Takes one token and returns 0, or returns the milliseconds until there is one and takes none. */
-  take(): number {
+  /**
+   * Reserves one token: the milliseconds until it may be spent, in the order of the calls. When that is more than `maxWaitMs`
+   * nothing is reserved, and the wait is given as a negative number.
+   */
+  reserve(maxWaitMs: number): number {
     const now = this.clock.monotonic();
     this.level = Math.min(this.capacity, this.level + (now - this.at) * this.perMs);
     this.at = now;
-    // A tolerance for rounding: otherwise a sleeper can wake a hair before its token is there.
-    if (this.level >= 1 - 1e-6) {
-      this.level = Math.max(0, this.level - 1);
-      return 0;
-    }
-    return Math.ceil((1 - this.level) / this.perMs);
+    // A tolerance for rounding: an integral level must not cost a wait of a fraction of a millisecond.
+    const wait = this.level >= 1 - 1e-6 ? 0 : Math.ceil((1 - this.level) / this.perMs);
+    if (wait > maxWaitMs) return -wait;
+    this.level -= 1;
+    return wait;
   }
 }
