@@ -20,7 +20,7 @@ export function buildProgram(session: Session, json = false): Command {
   const program = new Command('siegel');
   program
     .description(
-      'Siegel: attestation and secret delivery for confidential containers. An enclave attests once and receives its\n' +
+      'Siegel: attestation and secret delivery for confidential containers. An enclave attests once and receives its ' +
         'TLS identity and its secrets; every decision is logged before a secret leaves.',
     )
     .usage('COMMAND [options]')
