@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  COLLATERAL_FIELDS,
   CollateralEpoch,
   DcapError,
   INTEL_SGX_ROOT,
@@ -231,4 +232,37 @@ describe.each([
       }
     },
   );
+});
+
+describe('a flipped bit in any character of the collateral', () => {
+  const platform = sgx.platform({ name: 'flips' });
+  const bundle = sgx.collateral({ platform });
+  const options = { at: NOW, trustAnchors: [simulatedRoot] };
+
+  it('starts from collateral that opens', () => {
+    expect(CollateralEpoch.open(bundle, options).fmspc).toBe(platform.fmspc);
+  });
+
+  // No character may change: hex has one case, PEM and DER one form, and the documents are signed as text.
+  it.each(COLLATERAL_FIELDS)('is refused in: %s', (field) => {
+    const text = Buffer.from(bundle[field]);
+    // One signature covers all of a document; its characters are sampled with a stride that meets every kind of token.
+    const stride = field === 'tcb_info' ? 7 : 1;
+    for (let at = 0; at < text.length; at += stride) {
+      const changed = Buffer.from(text);
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 7));
+      let code = 'OPENED';
+      try {
+        CollateralEpoch.open({ ...bundle, [field]: changed.toString('latin1') }, options);
+      } catch (error) {
+        code = error instanceof DcapError ? error.code : String(error);
+      }
+      expect({ at, code }).toEqual({
+        at,
+        code: expect.stringMatching(
+          /^(PEM|DER|CERT|CRL|ROOT|KEY|TCB_INFO|QE_IDENTITY|COLLATERAL|INTERMEDIATE|PCK)_/,
+        ),
+      });
+    }
+  });
 });

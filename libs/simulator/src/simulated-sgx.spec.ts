@@ -128,6 +128,18 @@ describe('a simulated SGX/TDX PKI', () => {
     },
   );
 
+  it('remembers a bounded number of machines, each under one name', () => {
+    const sgx = make();
+    const first = sgx.platform({ name: 'machine' });
+    expect(sgx.platform({ name: 'machine', tcbStatus: 'OutOfDate' }).pck.key.point).toEqual(
+      first.pck.key.point,
+    );
+    expect(sgx.knownPlatforms()).toHaveLength(1);
+    for (let count = 0; count < 1005; count++) sgx.platform();
+    const names = sgx.knownPlatforms().map(({ name }) => name);
+    expect([names.length, names[0], names.at(-1)]).toEqual([1000, 'platform-6', 'platform-1005']);
+  });
+
   it('refuses fields that do not fit', () => {
     const platform = make().platform();
     expect(() => platform.quote({ mrenclave: 'ab' })).toThrow(

@@ -4,6 +4,9 @@ import { SimulatedPlatform, type PlatformOptions } from './platform.js';
 import { SeededBytes } from './seeded-bytes.js';
 import { SimulatorError } from './simulator-error.js';
 
+/** A load generator makes machines by the hundred thousand. */
+const MAX_KNOWN_PLATFORMS = 1000;
+
 export interface SimulatedSgxOptions {
   /** The same seed makes the same PKI and the same machines; without one, a random seed. */
   seed?: string | Uint8Array;
@@ -101,11 +104,14 @@ export class SimulatedSgx {
   platform(options: PlatformOptions = {}): SimulatedPlatform {
     const name = options.name ?? `platform-${(this.unnamed += 1)}`;
     const platform = new SimulatedPlatform(name, options, this.pki, this.seeded);
+    this.platforms.delete(name);
     this.platforms.set(name, platform);
+    const [oldest] = this.platforms.keys();
+    if (this.platforms.size > MAX_KNOWN_PLATFORMS && oldest !== undefined) this.platforms.delete(oldest);
     return platform;
   }
 
-  /** Machines made so far, by name. */
+  /** The machines made last, at most 1,000: those whose PCK certificates the provisioning service can look up. */
   knownPlatforms(): SimulatedPlatform[] {
     return [...this.platforms.values()];
   }
