@@ -4,7 +4,7 @@ import { checkBinding } from '#evidence';
 import { ChallengeMinter, type PublicKey } from '#pki';
 import { decide, renderArgv, type Decision } from '#policy';
 import { Inject, Injectable } from '@nestjs/common';
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import type { ActiveManifest } from '../manifests/active-manifest.js';
 import { ManifestStore } from '../manifests/manifest-store.js';
@@ -204,8 +204,8 @@ export class ReleasePipeline {
     const { key, convention, challenge } = input.binding;
     const claims = verdict.claims!;
     const { payload, secrets, certificate } = await this.collect(decision, key, now);
-    const session = randomBytes(16).toString('base64url');
-    const tokenId = randomBytes(16).toString('base64url');
+    const session = randomUUID();
+    const tokenId = randomUUID();
     // The event is on its way while the token is signed; neither leaves before the promise is here.
     const recording = this.audit.record({
       tenant: input.tenant,

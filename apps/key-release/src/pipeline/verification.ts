@@ -2,7 +2,7 @@ import { SiegelError, SUBJECTS, VERDICT_TYP, VerdictClaims, VerifyReply } from '
 import { verifyJws } from '#pki';
 import { NatsRequestError, NatsRequests, TRUST, type Trust } from '#platform';
 import { Inject, Injectable } from '@nestjs/common';
-import { hash, randomBytes } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import type { AttestationInput } from './interface.js';
 
@@ -22,7 +22,7 @@ export class VerificationClient {
   ) {}
 
   async verify(input: AttestationInput): Promise<VerdictClaims> {
-    const requestId = randomBytes(18).toString('base64url');
+    const requestId = randomUUID();
     const evidence = Buffer.from(input.evidence.buffer, input.evidence.byteOffset, input.evidence.length);
     const request = `{"v":1,"requestId":"${requestId}","tenant":"${input.tenant}","format":"${input.format}","evidence":"${evidence.toString('base64url')}"}`;
     let reply: Uint8Array;

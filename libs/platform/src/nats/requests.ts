@@ -2,6 +2,7 @@ import { ERROR_HEADERS, errorFromWire } from '#contracts';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { NATS_CONNECTION } from './connection.js';
+import { Outbox } from './outbox.js';
 
 export type RequestFailure = 'timeout' | 'no-responders' | 'disconnected' | 'overloaded';
 
@@ -34,6 +35,7 @@ const MAX_WAITERS = 65_536;
 @Injectable()
 export class NatsRequests implements OnModuleInit, OnModuleDestroy {
   private readonly waiters = new Map<string, Waiter>();
+  private readonly outbox = new Outbox();
   private prefix = '';
   private counter = 0;
   private subscription: Subscription | undefined;
@@ -76,12 +78,14 @@ export class NatsRequests implements OnModuleInit, OnModuleDestroy {
     const token = (this.counter++).toString(36);
     return new Promise((resolve, reject) => {
       this.waiters.set(token, { subject, deadline: Date.now() + timeoutMs, resolve, reject });
-      try {
-        this.nats.publish(subject, data, { reply: this.prefix + token });
-      } catch (error) {
-        this.waiters.delete(token);
-        reject(error instanceof Error ? error : new NatsRequestError('disconnected', subject));
-      }
+      this.outbox.push(() => {
+        try {
+          this.nats.publish(subject, data, { reply: this.prefix + token });
+        } catch (error) {
+          this.waiters.delete(token);
+          reject(error instanceof Error ? error : new NatsRequestError('disconnected', subject));
+        }
+      });
     });
   }
 

@@ -4,11 +4,13 @@ import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 import {
   headers as natsHeaders,
   type Msg,
+  type MsgHdrs,
   type NatsConnection,
   type Subscription,
 } from '@nats-io/transport-node';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { NATS_CONNECTION } from './connection.js';
+import { Outbox } from './outbox.js';
 
 export interface ResponderLimits {
   /** Requests in work at once; more are refused with OVERLOADED, so that memory stays bounded. */
@@ -25,6 +27,7 @@ export const RESPONDER_LIMITS = Symbol('RESPONDER_LIMITS');
 export class NatsResponder extends Server implements CustomTransportStrategy {
   private readonly log = new Logger(NatsResponder.name);
   private readonly subscriptions: Subscription[] = [];
+  private readonly outbox = new Outbox();
   private inFlight = 0;
   private idle: (() => void) | undefined;
 
@@ -55,6 +58,7 @@ export class NatsResponder extends Server implements CustomTransportStrategy {
   async close(): Promise<void> {
     await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    this.outbox.flush();
     if (!this.nats.isClosed()) await this.nats.flush();
   }
 
@@ -72,7 +76,7 @@ export class NatsResponder extends Server implements CustomTransportStrategy {
     try {
       let result = await handler(message.data, message);
       if (isObservable(result)) result = await lastValueFrom(result);
-      if (message.reply) message.respond(result as Uint8Array | string);
+      if (message.reply) this.respond(message, result as Uint8Array | string);
     } catch (error) {
       this.refuse(message, error);
     } finally {
@@ -88,10 +92,16 @@ export class NatsResponder extends Server implements CustomTransportStrategy {
     const reply = natsHeaders();
     reply.set(ERROR_HEADERS.code, error.code);
     reply.set(ERROR_HEADERS.detail, error.detail ?? '');
-    try {
-      message.respond('', { headers: reply });
-    } catch (failure) {
-      this.log.warn(`could not answer on ${message.subject}: ${(failure as Error).message}`);
-    }
+    this.respond(message, '', { headers: reply });
+  }
+
+  private respond(message: Msg, data: Uint8Array | string, options?: { headers: MsgHdrs }): void {
+    this.outbox.push(() => {
+      try {
+        message.respond(data, options);
+      } catch (failure) {
+        this.log.warn(`could not answer on ${message.subject}: ${(failure as Error).message}`);
+      }
+    });
   }
 }

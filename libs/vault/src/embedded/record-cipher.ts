@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type CipherKey } from 'node:crypto';
 import { VaultError } from '../errors.js';
 
 const NONCE_BYTES = 12;
@@ -31,7 +31,7 @@ export interface RecordAttributes {
 
 /** AES-256-GCM with a fresh random nonce: nonce ‖ ciphertext ‖ tag. */
 export function sealRecord(
-  key: Uint8Array,
+  key: CipherKey,
   identity: RecordIdentity,
   attributes: RecordAttributes,
   value: Uint8Array,
@@ -53,7 +53,7 @@ export function sealRecord(
 
 /** @throws VaultError SECRET_TAMPERED */
 export function openRecord(
-  key: Uint8Array,
+  key: CipherKey,
   identity: RecordIdentity,
   sealed: Uint8Array,
 ): { attributes: RecordAttributes; value: Buffer } {
