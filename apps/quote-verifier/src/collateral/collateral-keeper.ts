@@ -41,6 +41,8 @@ const TICK_MS = 500;
 /** How long a replica waits for another one that is fetching. */
 const OTHER_REPLICA_MS = 5_000;
 const OTHER_REPLICA_POLL_MS = 200;
+/** By how much the clock of another replica may be ahead. */
+const CLOCK_SKEW_MS = 60_000;
 /** Ends a fetch over all sources. */
 const FETCH_DEADLINE_MS = 60_000;
 
@@ -186,7 +188,7 @@ export class CollateralKeeper {
     if (record === undefined) return undefined;
     const age = this.now() - record.fetchedAt.getTime();
     // What this replica fetched itself is not news, and what is due for a refresh is to be fetched.
-    if (age < 0 || age >= this.options.refreshSeconds * 1_000) return undefined;
+    if (age < -CLOCK_SKEW_MS || age >= this.options.refreshSeconds * 1_000) return undefined;
     if (slot.held !== undefined && record.fetchedAt <= slot.held.fetchedAt) return undefined;
     try {
       const found = this.fetcher.verify(slot.key, record.bundle, record.source, record.fetchedAt);
