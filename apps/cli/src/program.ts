@@ -34,6 +34,8 @@ export function buildProgram(session: Session, json = false): Command {
       // A missing command prints the help here; error messages are written once, by showFailure.
       writeErr: (text) => void (json || session.terminal.err(text)),
       outputError: () => undefined,
+      getOutHelpWidth: () => session.terminal.columns ?? 80,
+      getErrHelpWidth: () => session.terminal.columns ?? 80,
       getOutHasColors: () => session.terminal.colour,
       getErrHasColors: () => session.terminal.colour,
     })

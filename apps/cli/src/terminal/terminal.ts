@@ -10,6 +10,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Whether ANSI sequences may be written to standard output. */
   readonly colour: boolean;
+  /** Width of the help; 80 where it is not known. */
+  readonly columns?: number;
   out(text: string): void;
   err(text: string): void;
   /** Calls back once when whoever reads standard output has gone (EPIPE). Returns how to stop listening. */
@@ -22,6 +24,7 @@ export function processTerminal(): Terminal {
     stdin: process.stdin,
     env: process.env,
     cwd: process.cwd(),
+    columns: Math.min(process.stdout.columns || 80, 110),
     interactive,
     colour: interactive && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     out: (text) => void process.stdout.write(text),

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { Readable } from 'node:stream';
+import { buildProgram } from '../program.js';
+import { Session } from '../session.js';
+import type { Terminal } from '../terminal/terminal.js';
+
+const COLUMNS = 100;
+export const BEGIN = '<!-- commands: begin -->';
+export const END = '<!-- commands: end -->';
+
+/** The help of every command, as Markdown. */
+export function commandReference(): string {
+  let written = '';
+  const terminal: Terminal = {
+    stdin: Readable.from([]),
+    env: {},
+    cwd: '/',
+    interactive: false,
+    colour: false,
+    columns: COLUMNS,
+    out: (text) => void (written += text),
+    err: () => undefined,
+    onOutputClosed: () => () => undefined,
+  };
+  const program = buildProgram(new Session(terminal));
+  const parts: string[] = [];
+  const add = (command: Command, name: string): void => {
+    written = '';
+    command.outputHelp();
+    parts.push(`### ${name}\n\n\`\`\`text\n${written.trim()}\n\`\`\``);
+    for (const next of command.commands) add(next, `${name} ${next.name()}`);
+  };
+  for (const command of program.commands) add(command, `siegel ${command.name()}`);
+  return parts.join('\n\n');
+}
+
+/** docs/cli.md with its reference part made anew; what stands outside of the marks stays. */
+export function withReference(page: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin === -1 || end < begin) throw new Error(`the page lacks the marks "${BEGIN}" and "${END}"`);
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${commandReference()}\n\n${page.slice(end)}`;
+}
