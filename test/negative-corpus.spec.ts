@@ -31,6 +31,9 @@ function optionsOf({ at, settings }: Evidence) {
   return { at, trustAnchors: [withoutSimulatedRoot === true ? INTEL_SGX_ROOT : simulatedRoot], ...rest };
 }
 
+const evidenceOptions = ({ settings }: Evidence) =>
+  settings?.pckCertificateChain === undefined ? {} : { pckCertificateChain: settings.pckCertificateChain };
+
 const verifyAtOnce = (evidence: Evidence): VerificationReport =>
   verifyQuote(evidence.quote, evidence.bundle, optionsOf(evidence));
 
@@ -43,8 +46,8 @@ function stagedCode(verifier: QuoteVerifier, broken: Evidence, twin: Evidence): 
     if (error instanceof DcapError) return error.code;
     throw error;
   }
-  verifier.verify(twin.quote, epoch, broken.at);
-  const report = verifier.verify(broken.quote, epoch, broken.at);
+  verifier.verify(twin.quote, epoch, broken.at, evidenceOptions(twin));
+  const report = verifier.verify(broken.quote, epoch, broken.at, evidenceOptions(broken));
   return report.error?.code ?? 'VERIFIED';
 }
 

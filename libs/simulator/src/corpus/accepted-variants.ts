@@ -22,8 +22,9 @@ import {
   type ValidOptions,
 } from './evidence.js';
 import { requestOf } from './evidence.js';
+import { openEnclaveEvidence } from './pck-lookup.js';
 
-/** Evidence that looks unusual, but is valid: refusing it would refuse real machines. */
+/** One form of valid evidence, and the status that it has. */
 export interface AcceptedVariant {
   name: string;
   expectedStatus: TcbStatus;
@@ -152,11 +153,7 @@ const sgxOnly: AcceptedVariant[] = (['sgx-v3', 'sgx-v4', 'sgx-v5'] as const).fla
   ),
   edited('behind an Open Enclave header', kind, (parts) => {
     const quote = assembleQuote(parts);
-    const header = Buffer.alloc(16);
-    header.writeUInt32LE(1, 0);
-    header.writeUInt32LE(2, 4);
-    header.writeUInt32LE(quote.length, 8);
-    return Buffer.concat([header, quote]);
+    return openEnclaveEvidence(quote, quote.length);
   }),
 ]);
 
@@ -330,7 +327,7 @@ const machines: AcceptedVariant[] = Array.from({ length: 4 }, (_, index) => ({
   }),
 }));
 
-export const ACCEPTED_VARIANTS: AcceptedVariant[] = [
+export const UNUSUAL_EVIDENCE: AcceptedVariant[] = [
   ...quotes,
   ...sgxOnly,
   ...tdxOnly,

@@ -11,6 +11,8 @@ import type { Tee } from '../tcb-documents.js';
 export interface VerificationSettings {
   graceSeconds?: number;
   minTcbEvaluationDataNumber?: number;
+  /** The chain that the caller looked up for a quote that does not carry it. */
+  pckCertificateChain?: string;
   /** Pins nothing of the simulator. */
   withoutSimulatedRoot?: boolean;
 }

@@ -1,7 +1,9 @@
+import { UNUSUAL_EVIDENCE, type AcceptedVariant } from './accepted-variants.js';
 import { COLLATERAL_CHAIN_CASES } from './collateral-chains.js';
 import { COLLATERAL_DOCUMENT_CASES } from './collateral-documents.js';
 import type { BrokenCase } from './evidence.js';
 import { PCK_CHAIN_CASES } from './pck-chain.js';
+import { PCK_LOOKUP_CASES, PCK_LOOKUP_VARIANTS } from './pck-lookup.js';
 import { QUOTE_FORMAT_CASES } from './quote-format.js';
 import { QUOTE_SIGNATURE_CASES } from './quote-signatures.js';
 import { QUOTING_ENCLAVE_CASES } from './quoting-enclave.js';
@@ -18,6 +20,7 @@ export const BROKEN_QUOTES: BrokenCase[] = [
   ...TCB_LEVEL_CASES,
   ...PCK_CHAIN_CASES,
   ...SGX_EXTENSION_CASES,
+  ...PCK_LOOKUP_CASES,
 ];
 
 /** Collateral with which a valid quote must be refused. */
@@ -28,6 +31,9 @@ export const BROKEN_COLLATERAL: BrokenCase[] = [
   ...COLLATERAL_DOCUMENT_CASES,
 ];
 
-export { ACCEPTED_VARIANTS, type AcceptedVariant } from './accepted-variants.js';
+/** Evidence that looks unusual, but is valid: refusing it would refuse real machines. */
+export const ACCEPTED_VARIANTS: AcceptedVariant[] = [...UNUSUAL_EVIDENCE, ...PCK_LOOKUP_VARIANTS];
+
+export type { AcceptedVariant } from './accepted-variants.js';
 export { STATUS_CASES, type StatusCase } from './status-cases.js';
 export type { BrokenCase, Evidence, VerificationSettings } from './evidence.js';
