@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
-import { cryptoProvider, Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from '@peculiar/x509';
+import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { fromPem } from './certificate-pem.js';
+import { openCsrEnvelope, verifyCsrSignature } from './csr-signature.js';
 import { PkiError } from './pki-error.js';
 import { PublicKey } from './public-key.js';
 
@@ -26,12 +26,10 @@ export const MAX_CSR_BYTES = 64 * 1024;
  * Parses one PKCS#10 request (RFC 2986), PEM or DER, and verifies its signature with the key in it. Throws
  * CSR_TOO_LARGE, CSR_MALFORMED, CSR_SIGNATURE_INVALID and what `PublicKey.fromSpki` throws.
  */
-export async function parseCsr(
-  csr: string | Uint8Array,
-  { maxBytes = MAX_CSR_BYTES } = {},
-): Promise<ParsedCsr> {
+export function parseCsr(csr: string | Uint8Array, { maxBytes = MAX_CSR_BYTES } = {}): ParsedCsr {
   const der = requestDer(csr, maxBytes);
-  if (!isOneElement(der)) throw new PkiError('CSR_MALFORMED', 'not exactly one DER element');
+  const envelope = openCsrEnvelope(der);
+  if (envelope === undefined) throw new PkiError('CSR_MALFORMED', 'not exactly one DER request');
   let request: Pkcs10CertificateRequest;
   let parsed: Omit<ParsedCsr, 'key' | 'der'>;
   let spki: Uint8Array;
@@ -44,17 +42,9 @@ export async function parseCsr(
   }
   const key = PublicKey.fromSpki(spki);
   if (!key.canSign) throw new PkiError('KEY_NOT_USABLE', key.kind);
-  let valid = false;
-  try {
-    valid = await request.verify(webcrypto);
-  } catch {
-    // An algorithm that does not fit the key, or is not known: not verified.
-  }
-  if (!valid) throw new PkiError('CSR_SIGNATURE_INVALID');
+  if (!verifyCsrSignature(envelope, key)) throw new PkiError('CSR_SIGNATURE_INVALID');
   return { ...parsed, key, der };
 }
-
-cryptoProvider.set(webcrypto);
 
 function requestDer(csr: string | Uint8Array, maxBytes: number): Buffer {
   // PEM takes a third more than its DER, and line ends.
@@ -72,17 +62,6 @@ function requestDer(csr: string | Uint8Array, maxBytes: number): Buffer {
     throw new PkiError('CSR_MALFORMED', 'not one PEM certificate request');
   if (der.length > maxBytes) throw new PkiError('CSR_TOO_LARGE', `limit ${maxBytes}`);
   return der;
-}
-
-/** Whether the bytes are one SEQUENCE of definite, minimal length with nothing after it. */
-function isOneElement(der: Buffer): boolean {
-  const first = der[1] ?? 0;
-  if (der[0] !== 0x30) return false;
-  if (first < 0x80) return der.length === 2 + first;
-  const octets = first & 0x7f;
-  if (octets < 1 || octets > 3 || der.length < 2 + octets) return false;
-  const length = der.readUIntBE(2, octets);
-  return der.length === 2 + octets + length && length >= (octets === 1 ? 0x80 : 2 ** (8 * (octets - 1)));
 }
 
 function contentOf(request: Pkcs10CertificateRequest): Omit<ParsedCsr, 'key' | 'der'> {
