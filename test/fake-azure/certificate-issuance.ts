@@ -96,11 +96,17 @@ export async function makeRequest(policy: JsonObject, keys: webcrypto.CryptoKeyP
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: subjectOf(properties),
     keys,
-    signingAlgorithm: keys.publicKey.algorithm as webcrypto.Algorithm & { hash: string },
+    signingAlgorithm: signingAlgorithmOf(keys),
     extensions: alternativeNames(properties),
   });
   return Buffer.from(request.rawData).toString('base64');
 }
+
+// A generated EC key does not name a hash, an RSA key does.
+const signingAlgorithmOf = (keys: webcrypto.CryptoKeyPair): { name: string; hash: string } => ({
+  ...keys.publicKey.algorithm,
+  hash: 'SHA-256',
+});
 
 export const exportKey = async (keys: webcrypto.CryptoKeyPair): Promise<Buffer> =>
   Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));

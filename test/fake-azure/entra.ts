@@ -101,7 +101,7 @@ export class FakeEntra {
       return refusal('invalid_scope', 1002012, 'The provided value for scope is not valid.');
     const denied = this.authenticate(principal, form);
     if (denied !== undefined) return denied;
-    const { token, expiresIn } = this.issue(principal, resource, form.get('claims') !== null);
+    const { token, expiresIn } = this.issue(principal, resource, answersChallenge(form.get('claims')));
     return {
       status: 200,
       body: { token_type: 'Bearer', expires_in: expiresIn, ext_expires_in: expiresIn, access_token: token },
@@ -172,6 +172,17 @@ export class FakeEntra {
       700213,
       `No matching federated identity record found for presented assertion subject '${claims.sub}'.`,
     );
+  }
+}
+
+/** MSAL always sends capabilities as claims; only an access token's `nbf` there answers a challenge. */
+function answersChallenge(claims: string | null): boolean {
+  try {
+    return (
+      (JSON.parse(claims ?? '{}') as { access_token?: { nbf?: unknown } }).access_token?.nbf !== undefined
+    );
+  } catch {
+    return false;
   }
 }
 

@@ -35,6 +35,8 @@ export interface FakeAzureOptions {
   readonly tenantId?: string;
   /** Tenant that the vaults trust; another than `tenantId` shows what a wrong tenant looks like. */
   readonly vaultTenantId?: string;
+  /** Resource that the challenges name, to see that clients refuse one that is not the vault's. Default `https://<domain>`. */
+  readonly challengeResource?: string;
   readonly principals?: readonly FakePrincipal[];
   /** Port of HTTPS (vaults and Entra). Default 0: one that is free. */
   readonly port?: number;
@@ -80,6 +82,7 @@ export class FakeAzure {
     const shared = {
       domain,
       tenantId: options.vaultTenantId ?? entra.tenantId,
+      challengeResource: options.challengeResource ?? `https://${domain}`,
       recoverableDays: options.recoverableDays ?? 90,
       clock: this.clock,
       releaser,

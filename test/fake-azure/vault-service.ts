@@ -14,6 +14,8 @@ export interface VaultServiceOptions {
   readonly domain: string;
   /** Tenant that this vault trusts. */
   readonly tenantId: string;
+  /** Resource of the challenge; `https://<domain>` in every honest vault. */
+  readonly challengeResource: string;
   readonly recoverableDays: number;
   readonly clock: FakeClock;
   readonly releaser: KeyReleaser;
@@ -58,9 +60,9 @@ export class VaultService {
 
   /** The challenge of a request without a token, or with one that is not accepted. */
   challenge(message: string): KeyVaultError {
-    const { domain, tenantId } = this.options;
+    const { challengeResource, tenantId } = this.options;
     const authority = `https://login.microsoftonline.com/${tenantId}`;
-    const header = `Bearer authorization="${authority}", resource="https://${domain}"`;
+    const header = `Bearer authorization="${authority}", resource="${challengeResource}"`;
     return new KeyVaultError(401, 'Unauthorized', message, undefined, { 'www-authenticate': header });
   }
 

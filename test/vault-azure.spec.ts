@@ -1,0 +1,439 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { CertificateClient } from '@azure/keyvault-certificates';
+import {
+  VaultRegistry,
+  VaultsConfig,
+  VaultError,
+  makeCredential,
+  makeTransport,
+  type AzureVaultConfig,
+  type SecretSource,
+} from '#vault';
+import {
+  ClientFiles,
+  DEFAULT_PRINCIPAL,
+  FakeAzure,
+  type AzureVaultSettings,
+  type FaultEffect,
+} from './fake-azure/index.js';
+
+const READER = {
+  clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0002',
+  federatedSubject: DEFAULT_PRINCIPAL.federatedSubject!,
+  permissions: ['secrets/get'],
+};
+const NOBODY = { ...READER, clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0003', permissions: [] };
+const UNFEDERATED = {
+  clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0004',
+  permissions: ['*'],
+  clientSecret: 'developer-secret',
+};
+
+let dir: string;
+let fake: FakeAzure;
+let files: ClientFiles;
+const registries: VaultRegistry[] = [];
+const saved = { ...process.env };
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'vault-azure-'));
+  fake = await FakeAzure.start({
+    vaults: ['prod'],
+    principals: [DEFAULT_PRINCIPAL, READER, NOBODY, UNFEDERATED],
+  });
+  files = new ClientFiles(fake, dir);
+  fake.vaults.get('prod')!.secrets.seed('db', 'value');
+});
+afterAll(async () => {
+  await fake.close();
+  rmSync(dir, { recursive: true });
+});
+afterEach(async () => {
+  await Promise.all(registries.splice(0).map((registry) => registry.close()));
+  fake.faults.clear();
+  fake.log.clear();
+  fake.clock.reset();
+  process.env = { ...saved };
+});
+
+const open = async (
+  changes: Partial<AzureVaultSettings> = {},
+  identity: Partial<AzureVaultConfig['identity']> = {},
+): Promise<VaultRegistry> => {
+  const config = VaultsConfig.parse({ prod: { ...files.vaultSettings('prod', identity), ...changes } });
+  const registry = await VaultRegistry.open(config, { baseDir: dir });
+  registries.push(registry);
+  return registry;
+};
+const uncached = { reader: { maxAgeSeconds: 0, denialAgeSeconds: 0, maxAttempts: 1 } };
+const db = { objectName: 'db' };
+const failure = async (promise: Promise<unknown>): Promise<VaultError> => {
+  const error = await promise.then(
+    () => new Error('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(VaultError);
+  return error as VaultError;
+};
+
+describe('identities', () => {
+  it('reads by workload identity, through the challenge, with one token for many reads', async () => {
+    const vault = (await open(uncached)).get('prod');
+    for (let i = 0; i < 3; i++) expect((await vault.getSecret(db)).value.toString()).toBe('value');
+    const actions = fake.log.all().map(({ action, status }) => `${action} ${status}`);
+    expect(actions).toEqual([
+      'secrets/get 401',
+      'metadata 200',
+      'token 200',
+      ...Array<string>(3).fill('secrets/get 200'),
+    ]);
+  });
+
+  it('takes workload identity from the environment that AKS injects', async () => {
+    Object.assign(process.env, files.environment());
+    const settings = {
+      ...files.vaultSettings('prod'),
+      identity: { kind: 'workload' as const, disableInstanceDiscovery: true },
+    };
+    const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: settings }), { baseDir: dir });
+    registries.push(registry);
+    expect((await registry.get('prod').getSecret(db)).value.toString()).toBe('value');
+  });
+
+  it('reads by the managed identity of the machine', async () => {
+    process.env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] = fake.metadataUrl;
+    const { identity: _, ...rest } = files.vaultSettings('prod');
+    const config = VaultsConfig.parse({
+      prod: { ...rest, identity: { kind: 'managed', clientId: DEFAULT_PRINCIPAL.clientId } },
+    });
+    const registry = await VaultRegistry.open(config, { baseDir: dir });
+    registries.push(registry);
+    expect((await registry.get('prod').getSecret(db)).value.toString()).toBe('value');
+    expect(fake.log.of('imds')).toHaveLength(1);
+    expect(fake.log.of('token')).toHaveLength(0);
+  });
+
+  it("reads with a developer's credentials through DefaultAzureCredential", async () => {
+    Object.assign(process.env, {
+      AZURE_TENANT_ID: fake.entra.tenantId,
+      AZURE_CLIENT_ID: UNFEDERATED.clientId,
+      AZURE_CLIENT_SECRET: UNFEDERATED.clientSecret,
+      AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential',
+    });
+    const { identity: _, ...rest } = files.vaultSettings('prod');
+    const identity = {
+      kind: 'default' as const,
+      authorityHost: fake.authorityHost,
+      disableInstanceDiscovery: true,
+    };
+    const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: { ...rest, identity } }), {
+      baseDir: dir,
+    });
+    registries.push(registry);
+    expect((await registry.get('prod').getSecret(db)).value.toString()).toBe('value');
+  });
+
+  it('says at opening which setting of workload identity is missing', async () => {
+    delete process.env['AZURE_FEDERATED_TOKEN_FILE'];
+    const identity = { kind: 'workload' as const, tenantId: 't', clientId: READER.clientId };
+    const error = await failure(open({ identity }));
+    expect(error).toMatchObject({ code: 'VAULT_MISCONFIGURED' });
+    expect(error.message).toMatch(/vault "prod".*tokenFile.*AZURE_FEDERATED_TOKEN_FILE/);
+  });
+
+  it('answers a continuous-access challenge with a new token', async () => {
+    const vault = (await open(uncached)).get('prod');
+    await vault.getSecret(db);
+    fake.faults.add({ effect: { kind: 'cae' } });
+    expect((await vault.getSecret(db)).value.toString()).toBe('value');
+    expect(fake.log.of('token')).toHaveLength(2);
+  });
+});
+
+describe('failures are distinct and actionable', () => {
+  const identityCases: [string, Partial<AzureVaultConfig['identity']>, string, RegExp][] = [
+    ['missing role', { clientId: NOBODY.clientId }, 'VAULT_FORBIDDEN', /not authorized.*secrets\/get/s],
+    ['unknown tenant', { tenantId: 'ffffffff-0000-0000-0000-000000000000' }, 'VAULT_WRONG_TENANT', /tenant/i],
+    [
+      'unknown application',
+      { clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6effff' },
+      'VAULT_IDENTITY_REFUSED',
+      /AADSTS700016/,
+    ],
+    [
+      'service account not federated',
+      { clientId: UNFEDERATED.clientId },
+      'VAULT_IDENTITY_REFUSED',
+      /AADSTS700213/,
+    ],
+    [
+      'projected token not there',
+      { tokenFile: '/nonexistent/token' },
+      'VAULT_IDENTITY_UNAVAILABLE',
+      /nonexistent/,
+    ],
+  ];
+  it.each(identityCases)('identity: %s', async (_, identity, code, message) => {
+    const vault = (await open(uncached, identity)).get('prod');
+    const error = await failure(vault.getSecret(db));
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+    expect(await vault.check()).toMatchObject({ ok: false, code, remedy: error.remedy });
+  });
+
+  const faultCases: [string, FaultEffect, string][] = [
+    ['firewall', { kind: 'firewall' }, 'VAULT_FIREWALL'],
+    [
+      'public network disabled',
+      { kind: 'status', status: 403, innerCode: 'ForbiddenByConnection' },
+      'VAULT_FIREWALL',
+    ],
+    ['role', { kind: 'rbac' }, 'VAULT_FORBIDDEN'],
+    ['access policy', { kind: 'status', status: 403, innerCode: 'ForbiddenByPolicy' }, 'VAULT_FORBIDDEN'],
+    ['an unknown inner code', { kind: 'status', status: 403, innerCode: 'SomethingNew' }, 'VAULT_FORBIDDEN'],
+    ['throttling without Retry-After', { kind: 'throttle' }, 'VAULT_THROTTLED'],
+    ['server error', { kind: 'status', status: 500 }, 'VAULT_UNAVAILABLE'],
+    ['bad gateway', { kind: 'status', status: 502 }, 'VAULT_UNAVAILABLE'],
+    ['bad request', { kind: 'status', status: 400, code: 'BadParameter' }, 'VAULT_REFUSED'],
+    ['connection reset', { kind: 'reset' }, 'VAULT_UNREACHABLE'],
+    ['half an answer', { kind: 'truncate' }, 'VAULT_UNREACHABLE'],
+  ];
+  it.each(faultCases)('vault: %s', async (_, effect, code) => {
+    const vault = (await open(uncached)).get('prod');
+    await vault.getSecret(db);
+    fake.faults.add({ effect });
+    const error = await failure(vault.getSecret(db));
+    expect(error.code).toBe(code);
+    expect(error.remedy).not.toBe('');
+    if (effect.kind !== 'reset' && effect.kind !== 'truncate') {
+      const requestIds = fake.log.all().map(({ requestId }) => requestId);
+      expect(requestIds).toContain(error.details.requestId);
+    }
+  });
+
+  it('does not take the sign-in page of a proxy for a secret', async () => {
+    const vault = (await open(uncached)).get('prod');
+    fake.faults.add({ effect: { kind: 'garbage' } });
+    expect((await failure(vault.getSecret(db))).code).toMatch(/^VAULT_(REFUSED|UNREACHABLE)$/);
+  });
+
+  it('a slow vault: no answer in time', async () => {
+    const vault = (await open({ ...uncached, timeoutSeconds: 0.3 })).get('prod');
+    await vault.getSecret(db);
+    fake.faults.add({ effect: { kind: 'delay', ms: 2_000 } });
+    const error = await failure(vault.getSecret(db));
+    expect(error.code).toBe('VAULT_UNREACHABLE');
+    expect(error.message).toContain('no answer in time');
+  });
+
+  it('another tenant than the vault trusts', async () => {
+    const other = await FakeAzure.start({
+      vaults: ['prod'],
+      vaultTenantId: '11111111-1111-1111-1111-111111111111',
+    });
+    try {
+      const otherFiles = new ClientFiles(other, join(dir, 'other'));
+      const config = VaultsConfig.parse({ prod: { ...otherFiles.vaultSettings('prod'), ...uncached } });
+      const registry = await VaultRegistry.open(config, { baseDir: dir });
+      registries.push(registry);
+      expect((await failure(registry.get('prod').getSecret(db))).code).toBe('VAULT_WRONG_TENANT');
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('a certificate that nobody vouches for', async () => {
+    const { caFile: _, ...untrusting } = files.vaultSettings('prod');
+    const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: { ...untrusting, ...uncached } }), {
+      baseDir: dir,
+    });
+    registries.push(registry);
+    expect((await failure(registry.get('prod').getSecret(db))).code).toBe('VAULT_TLS_UNTRUSTED');
+  });
+
+  it("a challenge for another resource than the vault's own domain: no token is asked for, none is sent", async () => {
+    const rogue = await FakeAzure.start({
+      vaults: ['prod'],
+      challengeResource: 'https://graph.microsoft.com',
+    });
+    try {
+      const config = { ...new ClientFiles(rogue, join(dir, 'rogue')).vaultSettings('prod'), ...uncached };
+      const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: config }), { baseDir: dir });
+      registries.push(registry);
+      expect((await failure(registry.get('prod').getSecret(db))).code).toBe('VAULT_MISCONFIGURED');
+      expect(rogue.log.of('token')).toHaveLength(0);
+      expect(rogue.log.all().map(({ clientId }) => clientId)).toEqual([undefined]);
+    } finally {
+      await rogue.close();
+    }
+  });
+
+  it('a vault that nobody serves', async () => {
+    const vault = (await open({ ...uncached, url: 'https://prod.vault.azure.net:1' })).get('prod');
+    expect((await failure(vault.getSecret(db))).code).toBe('VAULT_UNREACHABLE');
+  });
+
+  it('names the vaults that there are when one is unknown', async () => {
+    const registry = await open();
+    expect(() => registry.get('production')).toThrow(/no vault has the name "production"; configured: prod/);
+  });
+});
+
+describe('semantics', () => {
+  it('release records can name version and x-ms-request-id of the read, also from the cache', async () => {
+    const vault = (await open()).get('prod');
+    const [first, second] = [await vault.getSecret(db), await vault.getSecret(db)];
+    const logged = fake.log.of('secrets/get');
+    expect(logged).toHaveLength(1);
+    for (const secret of [first, second]) {
+      expect(secret).toMatchObject({
+        requestId: logged[0]!.requestId,
+        version: expect.stringMatching(/^[0-9a-f]{32}$/),
+      });
+    }
+  });
+
+  it('needs only the permission to get secrets, for the health check too', async () => {
+    const vault = (await open({}, { clientId: READER.clientId })).get('prod');
+    expect(await vault.check()).toMatchObject({ ok: true });
+    expect((await vault.getSecret(db)).value.toString()).toBe('value');
+  });
+
+  it('reads a certificate and its key as one version, in one read, while it is renewed again and again', async () => {
+    const registry = await open({ reader: { maxAgeSeconds: 0 } });
+    const transport = makeTransport({ caFile: files.caFile });
+    const vaultTransport = makeTransport({ caFile: files.caFile, connectAddress: '127.0.0.1' });
+    const { identity } = VaultsConfig.parse({ prod: files.vaultSettings('prod') })[
+      'prod'
+    ] as AzureVaultConfig;
+    const client = new CertificateClient(fake.vaultUrl('prod'), makeCredential(identity, transport, 'prod'), {
+      additionalPolicies: vaultTransport.policies,
+      serviceVersion: '2025-07-01',
+    });
+    const renew = async (): Promise<void> => {
+      const policy = {
+        issuerName: 'Self',
+        subject: 'CN=edge',
+        keyType: 'EC' as const,
+        keyCurveName: 'P-256',
+        contentType: 'application/x-pkcs12' as const,
+      };
+      const poller = await client.beginCreateCertificate('edge', policy, { intervalInMs: 20 });
+      await poller.pollUntilDone();
+    };
+    await renew();
+    const source: SecretSource = registry.get('prod');
+    const versions = new Set<string>();
+    for (let i = 0; i < 4; i++) {
+      const renewal = renew();
+      for (let j = 0; j < 3; j++) {
+        // The reader refuses a pair whose key does not belong to the certificate, so a torn pair would throw.
+        const certificate = await source.getCertificate({ objectName: 'edge' });
+        expect(certificate.contentType).toBe('application/x-pem-file');
+        versions.add(certificate.version);
+      }
+      await renewal;
+    }
+    expect(versions.size).toBeGreaterThan(1);
+    expect(
+      fake.log
+        .of('certificates/get')
+        .every(({ path }) => path.endsWith('/pending') || path.startsWith('/certificates/edge')),
+    ).toBe(true);
+    transport.close();
+    vaultTransport.close();
+  });
+
+  it('refuses settings that cannot work', () => {
+    const good = files.vaultSettings('prod');
+    const problem = (settings: unknown): string => VaultsConfig.safeParse(settings).error?.message ?? 'none';
+    expect(problem({ prod: good })).toBe('none');
+    expect(problem({ prod: { ...good, url: 'http://prod.vault.azure.net' } })).toContain('https');
+    expect(problem({ prod: { ...good, url: 'https://prod.vault.azure.net/secrets' } })).toContain(
+      'without path',
+    );
+    expect(problem({ prod: { ...good, connectAddress: 'localhost' } })).toContain('IP address');
+    expect(problem({ prod: { ...good, reader: { readsPer10Seconds: 5_000 } } })).toContain('4000');
+    expect(problem({ prod: { ...good, disableChallengeResourceVerification: true } })).toContain(
+      'Unrecognized',
+    );
+    expect(problem({ 'Prod!': good })).toContain('vault name');
+  });
+
+  it('says which CA file cannot be read', async () => {
+    const error = await failure(open({ caFile: 'no-such.pem' }));
+    expect(error).toMatchObject({
+      code: 'VAULT_MISCONFIGURED',
+      message: expect.stringContaining('no-such.pem'),
+    });
+    writeFileSync(join(dir, 'empty.pem'), 'nothing');
+    expect((await failure(open({ caFile: 'empty.pem' }))).message).toContain('no PEM certificate');
+  });
+});
+
+describe('a fleet that boots at once', () => {
+  it('10,000 enclaves, 5 secrets each, within a second: 5 reads, no error', async () => {
+    const vault = (await open()).get('prod');
+    for (let i = 0; i < 5; i++) fake.vaults.get('prod')!.secrets.seed(`fleet-${i}`, `value ${i}`);
+    const started = performance.now();
+    const boots = Array.from({ length: 10_000 }, () =>
+      Promise.all(Array.from({ length: 5 }, (_, i) => vault.getSecret({ objectName: `fleet-${i}` }))),
+    );
+    const released = await Promise.all(boots);
+    expect(
+      released.every((secrets) => secrets.every(({ value }, i) => value.toString() === `value ${i}`)),
+    ).toBe(true);
+    expect(fake.log.of('secrets/get')).toHaveLength(5);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  it('goes on through throttling without Retry-After, and never asks more often than the back-off allows', async () => {
+    const registry = await open({ reader: { readTimeoutSeconds: 60, maxAttempts: 6 } });
+    const vault = registry.get('prod');
+    await vault.getSecret(db);
+    fake.faults.add({ effect: { kind: 'throttle' }, action: 'secrets/get', times: 2 });
+    fake.log.clear();
+    const reads = await Promise.all(
+      Array.from({ length: 100 }, () => vault.getSecret({ objectName: 'fleet-0' })),
+    );
+    expect(reads.every(({ value }) => value.toString() === 'value 0')).toBe(true);
+    expect(fake.log.of('secrets/get').map(({ status }) => status)).toEqual([429, 429, 200]);
+    expect(registry.stats()['prod']).toMatchObject({ throttled: 2, circuit: 'closed' });
+  });
+
+  it('stands in with a value of allowed age while the vault is away, and stops at once when the secret is disabled', async () => {
+    const registry = await open({
+      reader: { maxAgeSeconds: 0, maxAttempts: 1, denialAgeSeconds: 0, breaker: { failures: 100 } },
+    });
+    const vault = registry.get('prod');
+    await vault.getSecret({ objectName: 'fleet-1' });
+    fake.faults.add({ effect: { kind: 'status', status: 503 } });
+    const standIn = await vault.getSecret({ objectName: 'fleet-1' }, { maxStaleSeconds: 60 });
+    expect(standIn).toMatchObject({ stale: true });
+    expect((await failure(vault.getSecret({ objectName: 'fleet-1' }))).code).toBe('VAULT_UNAVAILABLE');
+    fake.faults.clear();
+    await registry
+      .writable('prod')
+      .updateSecret({ objectName: 'fleet-1', objectVersion: standIn.version }, { enabled: false });
+    expect((await failure(vault.getSecret({ objectName: 'fleet-1' }, { maxStaleSeconds: 60 }))).code).toBe(
+      'SECRET_DISABLED',
+    );
+  });
+
+  it('releases neither early nor late, although the vault would serve both', async () => {
+    const registry = await open(uncached);
+    const now = Math.floor(Date.now() / 1000) * 1000;
+    await registry.writable('prod').setSecret('early', 'v', { notBefore: new Date(now + 60_000) });
+    await registry.writable('prod').setSecret('late', 'v', { expiresOn: new Date(now - 60_000) });
+    const vault = registry.get('prod');
+    expect((await failure(vault.getSecret({ objectName: 'early' }))).code).toBe('SECRET_NOT_YET_VALID');
+    expect((await failure(vault.getSecret({ objectName: 'late' }))).code).toBe('SECRET_EXPIRED');
+    expect(fake.log.of('secrets/get').map(({ status }) => status)).toEqual([200, 200]);
+    expect((await vault.getSecret({ objectName: 'late' }, { allowExpired: true })).value.toString()).toBe(
+      'v',
+    );
+  });
+});
