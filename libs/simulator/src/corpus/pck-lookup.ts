@@ -110,16 +110,29 @@ const lengths: BrokenCase[] = ([1, 2, 3] as const).flatMap((type) =>
   })),
 );
 
-/** A quote that carries a chain is judged by that chain, whatever else the caller has. */
+/** A chain that the caller passes stands in for the quote's own, good or bad, as in Intel's verification library. */
 const ownChain: BrokenCase[] = ALL_KINDS.map((kind) => ({
-  name: `pck-lookup/type 5: a looked-up chain does not replace a broken one/${kind}`,
+  name: `pck-lookup/type 5: the chain of the caller is broken/${kind}`,
   expectedCode: 'PEM_INVALID' as const,
-  make: (sgx: SimulatedSgx) => ({
+  make: (sgx: SimulatedSgx) => ({ ...valid(sgx, kind), settings: { pckCertificateChain: 'not a chain' } }),
+  twin: callersChain(kind),
+}));
+
+/** The quote's own chain is broken, the caller's is good. */
+function callersChain(kind: Kind): (sgx: SimulatedSgx) => Evidence {
+  return (sgx) => ({
     ...valid(sgx, kind),
     quote: editedQuote(sgx, kind, (parts) => ({ ...parts, certificationData: Buffer.from('not a chain') })),
     settings: { pckCertificateChain: scene(sgx, kind).platform.chainPem },
-  }),
-  twin: (sgx: SimulatedSgx) => valid(sgx, kind),
+  });
+}
+
+/** The quote of the case before, once its chain has been replaced by a caller, is as broken as ever without it. */
+const notRemembered: BrokenCase[] = ALL_KINDS.map((kind) => ({
+  name: `pck-lookup/type 5: what the caller replaced is not remembered/${kind}`,
+  expectedCode: 'PEM_INVALID' as const,
+  make: (sgx: SimulatedSgx) => ({ ...callersChain(kind)(sgx), settings: {} }),
+  twin: callersChain(kind),
 }));
 
 const emptyChain: BrokenCase[] = ALL_KINDS.map((kind) =>
@@ -194,6 +207,7 @@ export const PCK_LOOKUP_CASES: BrokenCase[] = [
   ...pces,
   ...lengths,
   ...ownChain,
+  ...notRemembered,
   ...emptyChain,
   ...openEnclave,
   ...nestedTails,
