@@ -55,8 +55,8 @@ export class CollateralEpoch {
   readonly steps: readonly VerificationStep[];
   readonly summary: CollateralSummary;
 
-  /** Those without the last, the time, which each verification checks anew. @internal */
-  readonly stepsBeforeTime: readonly VerificationStep[];
+  /** Those without clock and dates, which each verification checks anew. @internal */
+  readonly timelessSteps: readonly VerificationStep[];
 
   /** Distinguishes two epochs of equal content but other options, for caches. @internal */
   readonly instance = ++instances;
@@ -102,7 +102,7 @@ export class CollateralEpoch {
     this.earliestExpiration = new Date(Math.min(...expires));
     this.trustAnchor = issuers.anchor;
     this.steps = Object.freeze([...steps]);
-    this.stepsBeforeTime = this.steps.slice(0, -1);
+    this.timelessSteps = this.steps.filter(({ name }) => name !== 'clock' && name !== 'collateral-time');
     this.summary = Object.freeze({
       id: this.id,
       tcbEvaluationDataNumber: tcbInfo.tcbEvaluationDataNumber,
@@ -116,18 +116,19 @@ export class CollateralEpoch {
   /** Verifies a bundle. Throws DcapError with the check that failed. */
   static open(bundle: CollateralBundle, options: EpochOptions): CollateralEpoch {
     const log = new StepLog();
+    const now = log.run('clock', () => clockOf(options.at));
     const parts = log.run('collateral-format', () => checkCollateral(bundle));
-    return CollateralEpoch.verify(parts, options, new TrustStore(options.trustAnchors), log);
+    return CollateralEpoch.verify(parts, options, now, new TrustStore(options.trustAnchors), log);
   }
 
   /** @internal */
   static verify(
     parts: CollateralBundle,
-    options: EpochOptions,
+    options: Omit<EpochOptions, 'at' | 'trustAnchors'>,
+    now: number,
     store: TrustStore,
     log: StepLog,
   ): CollateralEpoch {
-    const now = clockOf(options.at);
     const grace = 1000 * seconds(options.graceSeconds, MAX_GRACE_SECONDS, 'graceSeconds');
     const skew = 1000 * seconds(options.clockSkewSeconds, MAX_SKEW_SECONDS, 'clockSkewSeconds');
     const issuers = log.run('collateral-chains', () => openIssuers(parts, store));

@@ -59,13 +59,11 @@ export class QuoteVerifier {
     at: Date,
     options: EvidenceOptions = {},
   ): VerificationReport {
-    const log = new StepLog(epoch.stepsBeforeTime);
+    const log = new StepLog(epoch.timelessSteps);
     const progress: Progress = { collateral: epoch.summary, anchor: epoch.trustAnchor };
     try {
-      const now = log.run('collateral-time', () => {
-        epoch.checkFresh(at);
-        return clockOf(at);
-      });
+      const now = log.run('clock', () => clockOf(at));
+      log.run('collateral-time', () => epoch.checkFresh(at));
       const quote = openEvidence(evidence, options, log);
       progress.quote = quote;
       const qe = this.qeOf(quote, epoch, now, options, log, progress);

@@ -3,6 +3,7 @@
  * come first). A report lists those that ran; the first that fails ends the verification.
  */
 export const VERIFICATION_STEPS = [
+  'clock',
   'quote-format',
   'collateral-format',
   'pck-chain',

@@ -31,7 +31,7 @@ export function verifyQuote(
   const log = new StepLog();
   const progress: Progress = {};
   try {
-    const now = clockOf(options.at);
+    const now = log.run('clock', () => clockOf(options.at));
     const trustAnchors = options.trustAnchors ?? [INTEL_SGX_ROOT];
     const quote = openEvidence(evidence, options, log);
     progress.quote = quote;
@@ -40,7 +40,7 @@ export function verifyQuote(
     const pck = openPck(quote, store, now, options, log);
     progress.pck = pck;
     progress.anchor = pck.trusted.anchor;
-    const epoch = CollateralEpoch.verify(parts, { ...options, trustAnchors }, store, log);
+    const epoch = CollateralEpoch.verify(parts, options, now, store, log);
     progress.collateral = epoch.summary;
     verifyOnce(quote, pck, epoch, log, progress);
     return buildReport(evidence, progress, log.steps);
