@@ -1,4 +1,5 @@
 import { SUBJECTS } from '#contracts';
+import { CollateralEpoch, trustAnchorFromPem, type CollateralBundle } from '#dcap';
 import { LocalSigner } from '#pki';
 import { SimulatedSgx } from '#simulator';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -197,6 +198,17 @@ describe('quote-verifier: evidence in, signed verdict out', () => {
         simulated: true,
       }),
     );
+    const [first] = collateral;
+    const bundle = (await get(`/v1/collateral/${String(first?.['id'])}`)) as CollateralBundle;
+    const anchor = trustAnchorFromPem(deployment.sgx.rootPem, { id: 'mine', simulated: true });
+    expect(CollateralEpoch.open(bundle, { at: new Date(), trustAnchors: [anchor] }).id).toBe(first?.['id']);
+    expect((await fetch(`${verifier.url}/v1/collateral/${'0'.repeat(64)}`)).status).toBe(404);
+    const { paths } = (await get('/openapi.json')) as { paths: object };
+    expect(Object.keys(paths).sort()).toEqual([
+      '/.well-known/jwks.json',
+      '/v1/collateral',
+      '/v1/collateral/{id}',
+    ]);
     expect(await get('/health/ready')).toMatchObject({ ok: true, checks: { nats: { ok: true } } });
     const metrics = await (await fetch(`${verifier.url}/metrics`)).text();
     expect(metrics).toMatch(/siegel_verdicts_total\{code="VERIFIED"\} [1-9]/);

@@ -1,4 +1,11 @@
-import { createHttpApplication, createPino, NatsResponder, readEnvironment, runService } from '#platform';
+import {
+  createHttpApplication,
+  createPino,
+  NatsResponder,
+  readEnvironment,
+  runService,
+  serveOpenApi,
+} from '#platform';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import 'reflect-metadata';
 import { AppModule } from './app.module.js';
@@ -12,6 +19,11 @@ const pino = createPino('quote-verifier', process.env['SIEGEL_LOG_LEVEL'] ?? 'in
 await runService('quote-verifier', pino, async () => {
   const environment = readEnvironment(verifierEnvironment);
   const app = await createHttpApplication(AppModule.of(environment), { pino, bodyLimit: BODY_LIMIT });
+  serveOpenApi(app, {
+    title: 'Siegel quote-verifier',
+    description: 'Collateral and keys behind the verdicts, which are asked for over NATS.',
+    version: '0.1.0',
+  });
   app.connectMicroservice<MicroserviceOptions>({ strategy: app.get(NatsResponder) });
   // The hooks of the modules first: no request is taken before the engine and the collateral are there.
   await app.init();

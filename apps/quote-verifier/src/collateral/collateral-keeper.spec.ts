@@ -154,6 +154,20 @@ describe('CollateralKeeper', () => {
     expect(changes).toEqual([`${first.epoch.id} ${last.epoch.id}`]);
   });
 
+  it('tries again for what it is to prefetch, without being asked', async () => {
+    const until = async (holds: () => boolean): Promise<void> => {
+      const deadline = Date.now() + 5_000;
+      while (!holds() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    await keeper.start([key]);
+    await until(() => source.asked === 1);
+    source.answer = async () => at(start);
+    now += 20_000;
+    await until(() => keeper.held().length === 1);
+    expect(keeper.held()).toHaveLength(1);
+    expect(source.asked).toBe(2);
+  });
+
   it('refuses collateral of another platform than it asked for', async () => {
     source.answer = async () => sgx.collateral({ at: new Date(start), fmspc: '00906ED50000' });
     await expect(keeper.obtain(key)).rejects.toThrow(/00906ed50000/);

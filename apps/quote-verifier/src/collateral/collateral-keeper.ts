@@ -25,6 +25,8 @@ interface Slot {
   fetching?: Promise<VerifiedCollateral> | undefined;
   /** What another replica announced is being looked at. */
   adopting: boolean;
+  /** Is to be had before evidence asks for it. */
+  wanted: boolean;
   /** Failures in a row. */
   failures: number;
   failure?: CollateralRefused | CollateralUnavailable | undefined;
@@ -63,7 +65,11 @@ export class CollateralKeeper {
   async start(prefetch: readonly CollateralKey[]): Promise<void> {
     await this.shared.watch((key) => this.sharedChanged(key));
     this.timer = setInterval(() => this.tick(), TICK_MS);
-    for (const key of prefetch) this.begin(this.slotOf(key)).catch(() => undefined);
+    for (const key of prefetch) {
+      const slot = this.slotOf(key);
+      slot.wanted = true;
+      this.begin(slot).catch(() => undefined);
+    }
   }
 
   async stop(): Promise<void> {
@@ -118,7 +124,15 @@ export class CollateralKeeper {
     let slot = this.slots.get(text);
     if (slot === undefined) {
       if (this.slots.size >= MAX_KEYS) this.evict();
-      slot = { key, adopting: false, failures: 0, notBefore: 0, refreshAt: Infinity, usedAt: this.now() };
+      slot = {
+        key,
+        adopting: false,
+        wanted: false,
+        failures: 0,
+        notBefore: 0,
+        refreshAt: Infinity,
+        usedAt: this.now(),
+      };
       this.slots.set(text, slot);
     }
     return slot;
@@ -174,7 +188,7 @@ export class CollateralKeeper {
       slot.failures++;
       slot.failure = failure;
       slot.notBefore = this.now() + pauseAfter(slot.failures, this.options.retryMs);
-      if (slot.held !== undefined) slot.refreshAt = slot.notBefore;
+      if (slot.held !== undefined || slot.wanted) slot.refreshAt = slot.notBefore;
       this.log.warn(`no new collateral for ${text} (failure ${slot.failures}): ${failure.message}`);
       if (slot.held !== undefined && this.inForce(slot.held, this.now())) return slot.held;
       throw failure;

@@ -1,4 +1,5 @@
 import { SUBJECTS } from '#contracts';
+import type { CollateralBundle } from '#dcap';
 import { NATS_CONNECTION } from '#platform';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -13,30 +14,13 @@ import { CollateralFetcher, type VerifiedCollateral } from './collateral-fetcher
 import { CollateralKeeper } from './collateral-keeper.js';
 import type { CollateralKey } from './collateral-key.js';
 import { CollateralMetrics } from './collateral-metrics.js';
+import type { HeldEpoch } from './collateral-report.js';
 import { COLLATERAL_SETTINGS, type CollateralSettings } from './collateral-settings.js';
 import { PckChains } from './pck-chains.js';
 import { RollbackGuard } from './rollback-guard.js';
 import { openSharedCache } from './shared-cache/jetstream-cache.js';
 import { NoSharedCache } from './shared-cache/shared-cache.js';
 import type { PckQuery } from './sources/collateral-source.js';
-
-/** One line of the summary of `GET /v1/collateral`. */
-export interface HeldEpoch {
-  readonly tee: string;
-  readonly fmspc: string;
-  readonly ca: string;
-  readonly trustRoot: string;
-  readonly simulated: boolean;
-  readonly id: string;
-  readonly source: string;
-  readonly fetchedAt: string;
-  readonly refreshAt: string;
-  readonly earliestIssue: string;
-  readonly earliestExpiration: string;
-  readonly tcbEvaluationDataNumber: number;
-  /** Why the last refresh failed, if it did. */
-  readonly failure?: string;
-}
 
 type Installed = (key: CollateralKey, collateral: VerifiedCollateral) => void;
 
@@ -103,7 +87,7 @@ export class CollateralService implements OnApplicationBootstrap, OnApplicationS
     return this.pckChains.find(query);
   }
 
-  summary(): HeldEpoch[] {
+  report(): HeldEpoch[] {
     return (this.keeper?.held() ?? []).map(({ key, collateral, refreshAt, failure }) => ({
       tee: key.tee,
       fmspc: key.fmspc,
@@ -119,6 +103,11 @@ export class CollateralService implements OnApplicationBootstrap, OnApplicationS
       tcbEvaluationDataNumber: collateral.epoch.tcbEvaluationDataNumber,
       ...(failure === undefined ? {} : { failure }),
     }));
+  }
+
+  /** The bundle of an epoch that is in force, by its id. */
+  bundle(id: string): CollateralBundle | undefined {
+    return this.keeper?.held().find(({ collateral }) => collateral.epoch.id === id)?.collateral.bundle;
   }
 
   private announce({ tee, fmspc }: CollateralKey, previousId: string, id: string): void {

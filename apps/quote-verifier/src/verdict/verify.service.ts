@@ -60,6 +60,7 @@ export class VerifyService {
       this.log.warn(error.message);
       throw this.failed(
         new SiegelError('COLLATERAL_UNAVAILABLE', {
+          detail: `no collateral for ${attempt.key.tee} ${attempt.key.fmspc} (${attempt.key.ca} CA)`,
           reason: { code: 'COLLATERAL_UNAVAILABLE', message: error.message },
         }),
       );
