@@ -206,6 +206,10 @@ accounts { SIEGEL { ${jetStream ? 'jetstream: enabled, ' : ''}users: [ ${users.j
     return `nats://127.0.0.1:${this.#natsPort}`;
   }
 
+  get natsPid(): number {
+    return this.#nats!.pid!;
+  }
+
   get pid(): number {
     return this.#audit!.pid!;
   }

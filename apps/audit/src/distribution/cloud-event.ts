@@ -1,7 +1,7 @@
 import { eventSubject } from '#contracts';
 import { headers as natsHeaders, type MsgHdrs } from '@nats-io/transport-node';
 import { parseEntry } from '../index/indexed-fields.js';
-import type { StoredEvent } from '../query/event-reader.js';
+import type { StoredEvent } from '../query/packed-events.js';
 
 /**
  * A logged event as a CloudEvent (1.0, binary content mode of the NATS protocol binding): the body is exactly the log's

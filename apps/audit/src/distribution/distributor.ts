@@ -1,5 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { unpack } from '../query/packed-events.js';
 import type { Reader } from '../query/reader.js';
 import { AcknowledgedPublisher } from './acknowledged-publisher.js';
 import { cloudEvent } from './cloud-event.js';
@@ -96,7 +97,8 @@ export class Distributor {
 
   async #publishNext(publisher: AcknowledgedPublisher): Promise<boolean> {
     this.#woken = false;
-    const events = await this.reader.call('after', { position: this.mark.position, limit: WINDOW });
+    const packed = await this.reader.call('after', { position: this.mark.position, limit: WINDOW });
+    const events = unpack(packed);
     if (events.length === 0) return false;
     await publisher.publish(
       events.map((event) => ({ ...cloudEvent(event), data: event.entry })),

@@ -3,21 +3,12 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
 import { parseEntry, sessionDigest, uuidBytes } from '../index/indexed-fields.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
+import type { PackedEvents } from './packed-events.js';
 import type { EventFilters, LoggedEvent } from './query-schema.js';
 
 interface IndexTables {
   names: { id: number; kind: string; value: string };
   events: Record<'pos' | 'log' | 'idx' | 'time' | 'session' | Dictionary, number> & { id: Uint8Array };
-}
-
-/** An entry as it is distributed: the leaf's bytes and what routes it. */
-export interface StoredEvent {
-  position: number;
-  log: string;
-  index: number;
-  /** The log's time, Unix milliseconds. */
-  time: number;
-  entry: Uint8Array;
 }
 
 export interface PositionQuery {
@@ -77,15 +68,16 @@ export class EventReader {
   }
 
   /** Entries behind a position in the order of their commit, straight from the log. */
-  after(position: number, limit: number): StoredEvent[] {
+  after(position: number, limit: number): PackedEvents {
     const rows = this.#range.all(position, limit) as unknown as EntryRow[];
-    return rows.map(({ pos, origin, idx, time, entry }) => ({
-      position: pos,
-      log: origin,
-      index: idx,
-      time,
-      entry,
-    }));
+    const bytes = new Uint8Array(rows.reduce((sum, { entry }) => sum + entry.length, 0));
+    let offset = 0;
+    const events = rows.map(({ pos, origin, idx, time, entry }) => {
+      bytes.set(entry, offset);
+      offset += entry.length;
+      return { position: pos, log: origin, index: idx, time, length: entry.length };
+    });
+    return { bytes: bytes.buffer, events };
   }
 
   /** A page of the events that match. */

@@ -1,4 +1,5 @@
-import type { PositionPage, PositionQuery, StoredEvent } from './event-reader.js';
+import type { PositionPage, PositionQuery } from './event-reader.js';
+import type { PackedEvents } from './packed-events.js';
 import type { LoggedEvent } from './query-schema.js';
 
 export interface ReaderData {
@@ -10,7 +11,7 @@ export interface ReaderData {
 export interface ReaderCalls {
   search: { argument: PositionQuery; result: PositionPage };
   byId: { argument: string; result: LoggedEvent | undefined };
-  after: { argument: { position: number; limit: number }; result: StoredEvent[] };
+  after: { argument: { position: number; limit: number }; result: PackedEvents };
 }
 
 export type ReaderRequest = {

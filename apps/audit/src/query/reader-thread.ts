@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openIndexForReading } from '../index/index-database.js';
 import { openLogForReading } from '../store/log-database.js';
 import { EventReader } from './event-reader.js';
+import type { PackedEvents } from './packed-events.js';
 import type { ReaderData, ReaderReply, ReaderRequest } from './reader-messages.js';
 
 const { logPath, indexPath } = workerData as ReaderData;
@@ -23,7 +24,10 @@ async function answer(request: ReaderRequest): Promise<unknown> {
 
 port.on('message', (request: ReaderRequest) => {
   answer(request).then(
-    (result) => port.postMessage({ call: request.call, result } satisfies ReaderReply),
+    (result) => {
+      const moved = request.name === 'after' ? [(result as PackedEvents).bytes] : [];
+      port.postMessage({ call: request.call, result } satisfies ReaderReply, moved);
+    },
     (error: unknown) =>
       port.postMessage({ call: request.call, failure: (error as Error).message } satisfies ReaderReply),
   );
