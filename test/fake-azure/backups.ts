@@ -20,7 +20,7 @@ export class Backups {
   read<T>(value: unknown): StoredObject<T> {
     const bytes = Buffer.from(stringOf(value, 'value'), 'base64url');
     try {
-      const decipher = createDecipheriv('aes-256-gcm', KEY, bytes.subarray(0, 12))
+      const decipher = createDecipheriv('aes-256-gcm', KEY, bytes.subarray(0, 12), { authTagLength: 16 })
         .setAAD(Buffer.from(this.kind))
         .setAuthTag(bytes.subarray(-16));
       const plain = Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);

@@ -42,7 +42,7 @@ const CURVES: Record<string, Curve> = {
     name: 'secp521r1',
     bytes: 66,
     order:
-      0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+      0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
   },
 };
 const HASH_BYTES: Record<string, number> = { '256': 32, '256K': 32, '384': 48, '512': 64 };

@@ -4,3 +4,4 @@ export type { FaultEffect, FaultRule } from './faults.js';
 export { LIMITS_PER_10S, ServiceLimits } from './service-limits.js';
 export type { LoggedRequest } from './request-log.js';
 export { ClientFiles, type AzureVaultSettings } from './client-files.js';
+export { SdkClients, outcomeOf } from './sdk-clients.js';

@@ -89,7 +89,7 @@ function gcm(forward: boolean, key: KeyData, alg: string, value: Buffer, body: J
     };
   }
   try {
-    const decipher = createDecipheriv(name, key.material, bytesOf(body['iv'], 'iv'))
+    const decipher = createDecipheriv(name, key.material, bytesOf(body['iv'], 'iv'), { authTagLength: 16 })
       .setAAD(aad)
       .setAuthTag(bytesOf(body['tag'], 'tag'));
     return { value: Buffer.concat([decipher.update(value), decipher.final()]).toString('base64url') };
