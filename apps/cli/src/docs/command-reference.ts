@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { Readable } from 'node:stream';
 import { buildProgram } from '../program.js';
 import { Session } from '../session.js';
-import type { Terminal } from '../terminal/terminal.js';
+import { recordingTerminal } from '../terminal/recording-terminal.js';
 
 const COLUMNS = 100;
 export const BEGIN = '<!-- commands: begin -->';
@@ -10,24 +9,13 @@ export const END = '<!-- commands: end -->';
 
 /** The help of every command, as Markdown. */
 export function commandReference(): string {
-  let written = '';
-  const terminal: Terminal = {
-    stdin: Readable.from([]),
-    env: {},
-    cwd: '/',
-    interactive: false,
-    colour: false,
-    columns: COLUMNS,
-    out: (text) => void (written += text),
-    err: () => undefined,
-    onOutputClosed: () => () => undefined,
-  };
+  const terminal = recordingTerminal({ columns: COLUMNS });
   const program = buildProgram(new Session(terminal));
   const parts: string[] = [];
   const add = (command: Command, name: string): void => {
-    written = '';
+    terminal.written.out = '';
     command.outputHelp();
-    parts.push(`### ${name}\n\n\`\`\`text\n${written.trim()}\n\`\`\``);
+    parts.push(`### ${name}\n\n\`\`\`text\n${terminal.written.out.trim()}\n\`\`\``);
     for (const next of command.commands) add(next, `${name} ${next.name()}`);
   };
   for (const command of program.commands) add(command, `siegel ${command.name()}`);

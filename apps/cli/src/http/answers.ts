@@ -65,10 +65,11 @@ const TIMEOUT = new Set([
 /** What went wrong on the way to a service or back. */
 export function transportFailure(error: unknown, service: string, baseUrl: string): unknown {
   if (error instanceof CliError) return error;
-  if (!(error instanceof Error)) return error;
-  const code = codeOf(error);
+  // Errors of fetch and sockets may come from another realm: they are known by their members.
+  if (typeof error !== 'object' || error === null) return error;
+  const code = codeOf(error as SystemError);
   const at = `${service} at ${baseUrl}`;
-  if (error.name === 'TimeoutError' || TIMEOUT.has(code)) {
+  if ((error as SystemError).name === 'TimeoutError' || TIMEOUT.has(code)) {
     return CliError.of('SERVICE_TIMEOUT', `${at} did not answer in time.`, { cause: error });
   }
   if (TLS_UNTRUSTED.has(code)) {
@@ -92,10 +93,17 @@ export function transportFailure(error: unknown, service: string, baseUrl: strin
   return error;
 }
 
-/** The code of an error, of the first of an AggregateError (one per address tried), or of its cause. */
-function codeOf(error: Error): string {
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return codeOf(error.errors[0]);
-  const { code } = error as NodeJS.ErrnoException;
+interface SystemError {
+  readonly name?: string;
+  readonly code?: unknown;
+  readonly cause?: SystemError;
+  /** Of an AggregateError: one for each address that was tried. */
+  readonly errors?: readonly SystemError[];
+}
+
+/** The code of an error, of the first that it aggregates, or of its cause. */
+function codeOf({ code, errors, cause }: SystemError): string {
   if (typeof code === 'string' && code !== '') return code;
-  return error.cause instanceof Error ? codeOf(error.cause) : '';
+  const inner = errors?.[0] ?? cause;
+  return inner === undefined ? '' : codeOf(inner);
 }

@@ -1,6 +1,6 @@
 import { CliError } from '../failure/cli-error.js';
 
-const ISO = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:Z|([+-])(\d{2}):(\d{2}))$/;
+const ISO = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):(\d{2}))$/;
 
 /**
  * Reads an ISO 8601 time with its zone (RFC 3339 without leap seconds). A time without a zone would mean something else
@@ -22,7 +22,7 @@ export function parseIsoTime(text: string, option: string): Date {
   ];
   const local = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
   local.setUTCFullYear(year);
-  const [, , , , , , , sign, hours, minutes] = found;
+  const [, , , , , , , fraction, sign, hours, minutes] = found;
   const same =
     local.getUTCMonth() === month - 1 &&
     local.getUTCDate() === day &&
@@ -31,5 +31,6 @@ export function parseIsoTime(text: string, option: string): Date {
     local.getUTCSeconds() === second;
   if (!same || Number(hours ?? 0) > 23 || Number(minutes ?? 0) > 59) throw invalid();
   const offset = sign === undefined ? 0 : (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -1 : 1);
-  return new Date(local.getTime() - offset * 60_000);
+  const milliseconds = Math.floor(Number(`0.${fraction ?? '0'}`) * 1_000);
+  return new Date(local.getTime() + milliseconds - offset * 60_000);
 }
