@@ -26,7 +26,7 @@ function once(evidence: Evidence): VerificationReport {
 function staged(evidence: Evidence, verifier: QuoteVerifier): string {
   try {
     const epoch = CollateralEpoch.open(evidence.bundle, options(evidence));
-    return verifier.verify(evidence.quote, epoch, evidence.at).error?.code ?? 'verified';
+    return verifier.verify(evidence.quote, epoch, evidence.at, options(evidence)).error?.code ?? 'verified';
   } catch (error) {
     return error instanceof DcapError ? error.code : 'a raw error';
   }
