@@ -31,24 +31,33 @@ export class EvidenceOrigins {
 
   constructor(private readonly anchors: readonly TrustAnchor[]) {}
 
+  /** The answer for a chain that was verified before. */
+  remembered(quote: Quote): CollateralKey | undefined {
+    return quote.qe.certification.type === 5 ? this.known.get(identityOf(quote)) : undefined;
+  }
+
+  /** Learns from a report whose verification went beyond the PCK chain. */
+  remember(quote: Quote, report: VerificationReport): CollateralKey | undefined {
+    const { tee, fmspc, pckCa, trustRoot } = report;
+    const chained = report.steps.some(({ name, ok }) => name === 'pck-certificate' && ok);
+    if (!chained || tee === undefined || fmspc === undefined || pckCa === undefined) return undefined;
+    const key: CollateralKey = { tee, fmspc, ca: pckCa, anchor: trustRoot };
+    if (quote.qe.certification.type === 5) this.known.set(identityOf(quote), key);
+    return key;
+  }
+
   /** @param pckChain the chain that a source gave for a quote that does not carry its own. */
   of(evidence: Uint8Array, quote: Quote, at: Date, pckChain: string | undefined): Origin {
-    const { certification } = quote.qe;
-    const carried = certification.type === 5;
-    const id = carried ? `${quote.tee}:${hash('sha256', certification.raw, 'base64')}` : '';
-    const known = carried ? this.known.get(id) : undefined;
-    if (known !== undefined) return { key: known };
     const report = verifyQuote(evidence, WORTHLESS, {
       at,
       trustAnchors: this.anchors,
       ...(pckChain === undefined ? {} : { pckCertificateChain: pckChain }),
     });
-    const { tee, fmspc, pckCa, trustRoot } = report;
-    const chained = report.steps.some(({ name, ok }) => name === 'pck-certificate' && ok);
-    if (!chained || tee === undefined || fmspc === undefined || pckCa === undefined)
-      return { refused: report };
-    const key: CollateralKey = { tee, fmspc, ca: pckCa, anchor: trustRoot };
-    if (carried) this.known.set(id, key);
-    return { key };
+    const key = this.remember(quote, report);
+    return key === undefined ? { refused: report } : { key };
   }
+}
+
+function identityOf(quote: Quote): string {
+  return `${quote.tee}:${hash('sha256', quote.qe.certification.raw, 'base64')}`;
 }

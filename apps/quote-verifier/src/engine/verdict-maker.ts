@@ -1,5 +1,6 @@
 import { SiegelError, type VerdictClaims, type VerifyRequest } from '#contracts';
 import {
+  collateralKeyOf,
   DcapError,
   hasOpenEnclaveHeader,
   parseQuote,
@@ -8,6 +9,7 @@ import {
   type CollateralEpoch,
   type Quote,
   type TrustAnchor,
+  type VerificationReport,
 } from '#dcap';
 import { hash } from 'node:crypto';
 import { keyText, type CollateralKey } from '../collateral/collateral-key.js';
@@ -54,6 +56,8 @@ export class VerdictMaker {
 
   private judge(request: VerifyRequest, evidence: Buffer, findings: Findings): Attempt {
     const at = this.options.clock();
+    // Without a time there is no verdict, not even a refusal: it would carry no time either.
+    if (Number.isNaN(at.getTime())) return { kind: 'error', code: 'INTERNAL', detail: '' };
     const format = hasOpenEnclaveHeader(evidence) ? 'open-enclave' : 'dcap';
     const refuse = (error: DcapError | NonNullable<Findings['refusal']>): Attempt => {
       const named: Evidence = { sha256: hash('sha256', evidence, 'hex'), format };
@@ -72,19 +76,67 @@ export class VerdictMaker {
       return refuse({ code: error.code, message: error.message, step: error.step ?? 'quote-format' });
     }
 
-    const origin = this.origins.of(evidence, quote, at, findings.pckChain);
-    if ('refused' in origin) {
-      const report = origin.refused;
-      return this.reply(verdictOf(request, { sha256: report.evidenceSha256, format }, report, at));
+    const known = this.origins.remembered(quote);
+    const judged = known === undefined ? this.judgeClaimed(evidence, quote, at, findings) : undefined;
+    if (judged !== undefined) return this.report(request, judged, format, at);
+
+    const origin =
+      known === undefined ? this.origins.of(evidence, quote, at, findings.pckChain) : { key: known };
+    if ('refused' in origin) return this.report(request, origin.refused, format, at);
+    const epoch = this.freshEpoch(origin.key, at);
+    if (epoch === undefined) return { kind: 'needs-collateral', key: origin.key };
+    return this.report(request, this.verify(evidence, epoch, at, findings), format, at);
+  }
+
+  /**
+   * A platform seen for the first time: with the collateral of the kind that its certificate claims, if that is at hand, the
+   * verification proves the claim in passing. Nothing is fetched for it here.
+   */
+  private judgeClaimed(
+    evidence: Buffer,
+    quote: Quote,
+    at: Date,
+    findings: Findings,
+  ): VerificationReport | undefined {
+    let claimed: ReturnType<typeof collateralKeyOf>;
+    try {
+      claimed = collateralKeyOf(quote, findings.pckChain);
+    } catch {
+      // The chain is judged, and refused by its own code, on the way without claims.
+      return undefined;
     }
-    const epoch = this.epochs.get(keyText(origin.key));
-    if (epoch === undefined || !isFresh(epoch, at)) return { kind: 'needs-collateral', key: origin.key };
-    const report = this.verifier.verify(
+    const { tee, fmspc, ca } = claimed;
+    for (const { id } of this.options.anchors) {
+      const epoch = this.freshEpoch({ tee, fmspc, ca, anchor: id }, at);
+      const report = epoch && this.verify(evidence, epoch, at, findings);
+      // Of another root than this collateral, but perhaps not than all.
+      if (report === undefined || report.error?.code === 'ROOT_NOT_TRUSTED') continue;
+      this.origins.remember(quote, report);
+      return report;
+    }
+    return undefined;
+  }
+
+  private verify(
+    evidence: Buffer,
+    epoch: CollateralEpoch,
+    at: Date,
+    { pckChain }: Findings,
+  ): VerificationReport {
+    return this.verifier.verify(
       evidence,
       epoch,
       at,
-      findings.pckChain === undefined ? {} : { pckCertificateChain: findings.pckChain },
+      pckChain === undefined ? {} : { pckCertificateChain: pckChain },
     );
+  }
+
+  private freshEpoch(key: CollateralKey, at: Date): CollateralEpoch | undefined {
+    const epoch = this.epochs.get(keyText(key));
+    return epoch !== undefined && isFresh(epoch, at) ? epoch : undefined;
+  }
+
+  private report(request: VerifyRequest, report: VerificationReport, format: string, at: Date): Attempt {
     return this.reply(verdictOf(request, { sha256: report.evidenceSha256, format }, report, at));
   }
 

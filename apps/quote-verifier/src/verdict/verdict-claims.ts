@@ -48,6 +48,8 @@ export function verdictOf(
 ): VerdictClaims {
   const claims = quoteClaims(report);
   const failed = report.error;
+  // Collateral has a root as well; what counts is that the evidence was proven to end in it.
+  const chained = report.steps.some(({ name, ok }) => name === 'pck-certificate' && ok);
   return {
     ...headerOf(request, at),
     verified: report.verified,
@@ -57,7 +59,7 @@ export function verdictOf(
     },
     ...(claims === undefined ? {} : { claims }),
     ...(report.collateral === undefined ? {} : { collateral: report.collateral }),
-    ...(report.trustRoot === '' ? {} : { trustRoot: report.trustRoot }),
+    ...(chained ? { trustRoot: report.trustRoot } : {}),
     ...(failed === undefined
       ? {}
       : { error: errorOf({ ...failed, step: report.steps.find(({ ok }) => !ok)?.name }) }),
