@@ -1,9 +1,16 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAuthorityCertificate } from './certificate-authority.js';
 import type { AuthorityCertificate } from './certificate-authority.js';
 import { fromPem } from './certificate-pem.js';
-import { createKeyFile, errno, readKeyFile, syncDirectory } from './key-file.js';
+import {
+  createKeyFile,
+  errno,
+  listKeyDirectory,
+  makeKeyDirectory,
+  readKeyFile,
+  syncDirectory,
+} from './key-file.js';
 import { isPkiError, PkiError } from './pki-error.js';
 import { LocalSigner } from './signer.js';
 
@@ -31,11 +38,7 @@ export class DirectoryAuthorityStore implements AuthorityStore {
   private constructor(private readonly dir: string) {}
 
   static async open(dir: string): Promise<DirectoryAuthorityStore> {
-    try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
-    } catch (cause) {
-      throw new PkiError('KEY_FILE_IO', dir, { cause });
-    }
+    await makeKeyDirectory(dir);
     return new DirectoryAuthorityStore(dir);
   }
 
@@ -57,7 +60,7 @@ export class DirectoryAuthorityStore implements AuthorityStore {
   }
 
   async loadIntermediates(): Promise<StoredAuthority[]> {
-    const names = (await readdir(this.dir)).filter((name) => INTERMEDIATE.test(name)).sort();
+    const names = (await listKeyDirectory(this.dir)).filter((name) => INTERMEDIATE.test(name));
     const loaded: StoredAuthority[] = [];
     for (const name of names) {
       try {

@@ -4,6 +4,7 @@ import { CompactSign } from 'jose';
 import { DPOP_ALGS } from './dpop.js';
 import { normaliseHtu } from './http-target.js';
 import { signJws } from './jws.js';
+import { keyKindOf } from './key-kinds.js';
 import { PkiError } from './pki-error.js';
 import { PublicKey } from './public-key.js';
 import { LocalSigner } from './signer.js';
@@ -30,9 +31,9 @@ export async function createDpopProof(input: DpopProofInput): Promise<string> {
   const { privateKey, accessToken, nonce } = input;
   const htu = normaliseHtu(input.url);
   if (htu === undefined) throw new PkiError('DPOP_URL_MISMATCH', 'not an absolute http(s) URL');
-  const key = PublicKey.fromKeyObject(privateKey);
-  const [alg] = DPOP_ALGS[key.kind];
-  if (privateKey.type !== 'private' || alg === undefined) throw new PkiError('KEY_NOT_USABLE', key.kind);
+  const kind = privateKey.type === 'private' ? keyKindOf(privateKey) : undefined;
+  const [alg] = kind === undefined ? [] : DPOP_ALGS[kind];
+  if (alg === undefined) throw new PkiError('KEY_NOT_USABLE', kind ?? privateKey.type);
   const payload = Buffer.from(
     JSON.stringify({
       jti: input.jti ?? randomUUID(),
@@ -45,8 +46,13 @@ export async function createDpopProof(input: DpopProofInput): Promise<string> {
   );
   const typ = 'dpop+jwt';
   if (alg === 'ES256' || alg === 'EdDSA') {
-    return signJws(payload, LocalSigner.fromPrivateKey(privateKey), { typ, header: { jwk: key.jwk } });
+    const signer = LocalSigner.fromPrivateKey(privateKey);
+    const { kty, crv, x, y } = signer.jwk();
+    return signJws(payload, signer, {
+      typ,
+      header: { jwk: y === undefined ? { kty, crv, x } : { kty, crv, x, y } },
+    });
   }
-  const jwk = { ...key.jwk };
+  const jwk = { ...PublicKey.fromKeyObject(privateKey).jwk };
   return new CompactSign(payload).setProtectedHeader({ alg, typ, jwk }).sign(privateKey);
 }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import fc from 'fast-check';
@@ -7,6 +7,9 @@ import { concatKdf } from './concat-kdf.js';
 import { openJwe, sealJwe } from './jwe.js';
 import type { KeyKind } from './key-kinds.js';
 import { PublicKey } from './public-key.js';
+
+// Thousands of operations on a machine that may be busy.
+jest.setTimeout(60_000);
 
 type Pair = { privateKey: KeyObject; publicKey: KeyObject };
 const pairs = {} as Record<KeyKind, Pair>;

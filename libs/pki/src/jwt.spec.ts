@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { base64url, CompactSign, compactVerify, importJWK, jwtVerify, SignJWT } from 'jose';
@@ -8,6 +8,9 @@ import { signJwt, verifyJwt } from './jwt.js';
 import type { JwtClaims, VerifyJwtOptions } from './jwt.js';
 import { LocalSigner } from './signer.js';
 import type { Signer } from './signer.js';
+
+// Thousands of operations on a machine that may be busy.
+jest.setTimeout(60_000);
 
 const NOW = new Date('2026-11-23T12:00:00Z');
 const IAT = NOW.getTime() / 1000;

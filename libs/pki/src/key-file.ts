@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, open, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PkiError } from './pki-error.js';
 
@@ -56,6 +56,24 @@ export async function readKeyFile(path: string): Promise<string> {
     if (cause instanceof PkiError) throw cause;
     if (errno(cause) === 'ENOENT') throw new PkiError('KEY_FILE_NOT_FOUND', path, { cause });
     throw new PkiError('KEY_FILE_IO', path, { cause });
+  }
+}
+
+/** Makes a directory with mode 0700 where there is none; KEY_FILE_IO. */
+export async function makeKeyDirectory(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new PkiError('KEY_FILE_IO', dir, { cause });
+  }
+}
+
+/** The names in a directory, sorted; KEY_FILE_IO. */
+export async function listKeyDirectory(dir: string): Promise<string[]> {
+  try {
+    return (await readdir(dir)).sort();
+  } catch (cause) {
+    throw new PkiError('KEY_FILE_IO', dir, { cause });
   }
 }
 

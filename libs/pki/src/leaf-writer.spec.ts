@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate as NodeCertificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -26,6 +26,9 @@ import { PublicKey } from './public-key.js';
 import { LocalSigner } from './signer.js';
 import { checkSubjectNames } from './subject-names.js';
 import type { RequestedNames } from './subject-names.js';
+
+// Thousands of operations on a machine that may be busy.
+jest.setTimeout(60_000);
 
 const START = new Date('2026-01-01T00:00:00Z');
 const END = new Date('2076-01-01T00:00:00Z');

@@ -216,6 +216,32 @@ describe('a root whose key is elsewhere', () => {
     await expect(open()).rejects.toMatchObject({ code: 'CA_STATE_INVALID' });
   });
 
+  it('that is out of reach at rotation time does not stop issuance, and is not asked for every leaf', async () => {
+    const rootSigner = remote(LocalSigner.generate());
+    const ca = await open({ rootSigner, intermediateDays: 30, maxLeafTtlSeconds: DAY });
+    const end = ca.issuerExpiresAt(T0)?.getTime() ?? 0;
+    const working = rootSigner.sign;
+    let refused = 0;
+    rootSigner.sign = () => {
+      refused += 1;
+      return Promise.reject(new Error('throttled'));
+    };
+    const late = after(29.5 * DAY);
+    for (let count = 0; count < 10; count += 1) {
+      const leaf = await issue(ca, { now: late, ttlSeconds: DAY });
+      expect(leaf.notAfter.getTime()).toBe(end);
+    }
+    expect(refused).toBe(1);
+    await issue(ca, { now: after(29.5 * DAY + 61) });
+    expect(refused).toBe(2);
+    await expect(ca.maintain(late)).rejects.toMatchObject({ code: 'SIGNER_FAILED' });
+    await expect(issue(ca, { now: after(30 * DAY) })).rejects.toMatchObject({ code: 'SIGNER_FAILED' });
+    rootSigner.sign = working;
+    expect((await issue(ca, { now: after(30 * DAY), ttlSeconds: DAY })).notAfter.getTime()).toBeGreaterThan(
+      end,
+    );
+  });
+
   it('that fails or is no ES256 key is a typed error, and nothing is stored', async () => {
     const key = LocalSigner.generate();
     const failing: Signer = { ...remote(key), sign: () => Promise.reject(new Error('throttled')) };

@@ -41,6 +41,7 @@ interface Issuer {
 }
 
 const DAY = 86_400_000;
+const RETRY_MS = 60_000;
 
 /**
  * The mesh's certificate authority: a root (local, or a vault's key) that signs short-lived local intermediates,
@@ -49,6 +50,7 @@ const DAY = 86_400_000;
 export class MeshCa {
   #issuers: Issuer[] = [];
   #rotation: Promise<void> | undefined;
+  #failedAt = -Infinity;
 
   private constructor(
     private readonly store: AuthorityStore,
@@ -121,7 +123,7 @@ export class MeshCa {
     if (commonName !== undefined && (commonName.length > 64 || /^$|[\u0000-\u001f\u007f]/.test(commonName))) {
       throw new PkiError('NAME_INVALID', 'common name');
     }
-    if (this.#needsRotation(now)) await this.maintain(now);
+    await this.#rotateIfNeeded(now);
     const issuing = this.#issuing(now);
     if (issuing === undefined) throw new PkiError('CA_EXPIRED', 'no intermediate');
     const { certificate: issuer, writer } = issuing;
@@ -165,6 +167,22 @@ export class MeshCa {
       this.#rotation = undefined;
     });
     await this.#rotation;
+  }
+
+  /**
+   * A root signer that is out of reach (a throttled vault) must not stop issuance while an intermediate is valid:
+   * the leaf is then clamped to it, and the rotation tried again after a minute. `maintain` reports the failure.
+   */
+  async #rotateIfNeeded(now: Date): Promise<void> {
+    if (!this.#needsRotation(now)) return;
+    const canIssue = this.#issuing(now) !== undefined;
+    if (canIssue && now.getTime() - this.#failedAt < RETRY_MS) return;
+    try {
+      await this.maintain(now);
+    } catch (error) {
+      this.#failedAt = now.getTime();
+      if (!canIssue) throw error;
+    }
   }
 
   async #createIntermediate(now: Date): Promise<void> {

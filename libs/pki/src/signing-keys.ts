@@ -1,7 +1,6 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Jwks, PublicJwk } from './jwk.js';
-import { createKeyFile, readKeyFile } from './key-file.js';
+import { createKeyFile, listKeyDirectory, makeKeyDirectory, readKeyFile } from './key-file.js';
 import { PkiError } from './pki-error.js';
 import { LocalSigner } from './signer.js';
 import type { Signer, SignerAlg } from './signer.js';
@@ -57,7 +56,7 @@ export class SigningKeys {
     options: SigningKeysOptions & { dir: string; alg?: SignerAlg; now: Date },
   ): Promise<SigningKeys> {
     const alg = options.alg ?? 'ES256';
-    await makeDirectory(options.dir);
+    await makeKeyDirectory(options.dir);
     let scheduled = await readDirectory(options.dir);
     if (scheduled.length === 0) {
       // `initial.pem` is one name for all processes that start at once, so they agree on one key.
@@ -126,17 +125,9 @@ export class SigningKeys {
 const INITIAL = 'initial.pem';
 const FILE_NAME = /^(\d{1,14})\.([A-Za-z0-9_-]{43})\.pem$/;
 
-async function makeDirectory(dir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new PkiError('KEY_FILE_IO', dir, { cause });
-  }
-}
-
 async function readDirectory(dir: string): Promise<ScheduledSigner[]> {
   const scheduled: ScheduledSigner[] = [];
-  for (const name of (await readdir(dir)).sort()) {
+  for (const name of await listKeyDirectory(dir)) {
     const named = FILE_NAME.exec(name);
     if (named === null && name !== INITIAL) continue;
     const path = join(dir, name);
