@@ -74,7 +74,7 @@ function oncePerFault(cases: readonly BrokenCase[]): [string, BrokenCase][] {
   for (const each of cases) {
     const fault = faultOf(each).replaceAll(/\d+/g, '#');
     // The service looks no chain up for a quote that carries one.
-    if (!fault.startsWith('pck-lookup/type 5') && !faults.has(fault)) faults.set(fault, each);
+    if (!each.name.startsWith('pck-lookup/type 5') && !faults.has(fault)) faults.set(fault, each);
   }
   return [...faults.values()].map((each) => [each.name, each]);
 }
@@ -84,7 +84,9 @@ describe('the negative corpus through the service', () => {
     expect(outcome(each.make(sgx))).toBe(expectedOf(each));
   });
 
-  it.each(oncePerFault(BROKEN_COLLATERAL))('refuses the collateral: %s', (_name, each) => {
+  // What opens collateral is libs/dcap alone; here it is to be seen that its refusals end in no verdict for the evidence.
+  const sample = oncePerFault(BROKEN_COLLATERAL).filter((_each, i) => i % 10 === 0);
+  it.each(sample)('refuses the collateral: %s', (_name, each) => {
     expect(outcome(each.make(sgx))).toBe(expectedOf(each));
   });
 

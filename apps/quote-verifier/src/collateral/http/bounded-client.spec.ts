@@ -22,7 +22,7 @@ describe('BoundedClient against a real server', () => {
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
-  function client(timeoutMs = 300): BoundedClient {
+  function client(timeoutMs = 10_000): BoundedClient {
     const made = new BoundedClient('test', { timeoutMs });
     clients.push(made);
     return made;
@@ -64,7 +64,7 @@ describe('BoundedClient against a real server', () => {
     });
     const started = performance.now();
     await expect(client(300).get(url, {}, never)).rejects.toMatchObject({ kind: 'timeout' });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(4_000);
   });
 
   it('refuses more than two megabytes, announced or not', async () => {
@@ -73,10 +73,10 @@ describe('BoundedClient against a real server', () => {
       if (request.url === '/announced') response.setHeader('content-length', body.length);
       response.end(body);
     });
-    await expect(client(2_000).get(`${url}/announced`, {}, never)).rejects.toMatchObject({
+    await expect(client().get(`${url}/announced`, {}, never)).rejects.toMatchObject({
       kind: 'too-large',
     });
-    await expect(client(2_000).get(`${url}/chunked`, {}, never)).rejects.toMatchObject({ kind: 'too-large' });
+    await expect(client().get(`${url}/chunked`, {}, never)).rejects.toMatchObject({ kind: 'too-large' });
   });
 
   it('gives up when it is told to', async () => {
