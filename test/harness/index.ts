@@ -1,0 +1,17 @@
+/** Whole deployments under test: real processes from dist/, real evidence, the log as an operator reads it. */
+export { compiled, ROOT } from './checkout.js';
+export { identityOf, Machines, measured, SIGNER } from './enclaves.js';
+export { EventLog, EventTail, type LoggedEvent } from './event-tail.js';
+export { allGone, childrenOf, isAlive, signal } from './processes.js';
+export {
+  ANY_PORT,
+  RunningSiegel,
+  SiegelCommand,
+  startSiegel,
+  temporaryFolder,
+  TENANT,
+  VAULT,
+  type Part,
+  type StartOptions,
+} from './siegel.js';
+export { eventually, PATIENCE_MS } from './waiting.js';
