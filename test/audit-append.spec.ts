@@ -149,6 +149,14 @@ describe('appending over NATS', () => {
     expect(await refusal(body)).toBe('AUDIT_EVENT_INVALID');
   });
 
+  it('refuses text that has no canonical form', async () => {
+    const text = new TestEmitter(deployment.emitterKey)
+      .event()
+      .entry.toString()
+      .replace('payments', '\\ud800');
+    expect(await refusal(Buffer.from(text))).toBe('AUDIT_EVENT_INVALID');
+  });
+
   it('refuses unknown members and tenants without a log', async () => {
     const emitter = new TestEmitter(deployment.emitterKey);
     expect(await refusal(emitter.event({ secret: 'x' } as never).entry)).toBe('AUDIT_EVENT_INVALID');

@@ -102,11 +102,11 @@ describe('distribution', () => {
     await deployment.startNats({ jetStream: false });
     const emitter = new TestEmitter(deployment.emitterKey);
     const sent = Array.from({ length: 50 }, () => emitter.event());
-    await until(() => requests.isConnected, 10_000, 'not reconnected');
+    await until(() => requests.isConnected, 30_000, 'not reconnected');
     for (const { entry } of sent) {
       await until(
         async () => requests.request(SUBJECTS.auditAppend, entry, 1_000).then(Boolean, () => false),
-        10_000,
+        30_000,
         'no promise without JetStream',
       );
     }
@@ -116,15 +116,15 @@ describe('distribution', () => {
     await deployment.startNats();
     await deployment.startAudit();
     auditor = await deployment.connect('auditor');
-    const taken = await take(52);
+    const taken = await take(51);
     const ids = taken.map(({ headers }) => headers!.get('ce-id'));
     expect(new Set(ids).size).toBe(ids.length);
     for (const { id } of sent) expect(ids).toContain(id);
-  }, 60_000);
+  }, 90_000);
 
   it('starts a new stream if the broker lost its own, without stopping the log', async () => {
     const manager = await jetstreamManager(await deployment.connect('operator'));
-    await until(() => requests.isConnected, 10_000, 'not reconnected');
+    await until(() => requests.isConnected, 30_000, 'not reconnected');
     await manager.streams.delete(STREAMS.events);
     const emitter = new TestEmitter(deployment.emitterKey);
     const { id, entry } = emitter.event();
@@ -142,5 +142,5 @@ describe('distribution', () => {
       last_by_subj: eventSubject('default', 'attestation.denied'),
     });
     expect(message!.header.get('ce-id')).toBe(id);
-  }, 40_000);
+  }, 90_000);
 });

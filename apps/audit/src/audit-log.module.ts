@@ -69,7 +69,7 @@ const HOPELESS = 70;
         registry: Registry,
       ) => {
         const logger = new Logger('distribution');
-        const mark = new HighWaterMark(join(environment.SIEGEL_STATE_DIR, 'distributed'));
+        const mark = new HighWaterMark(join(environment.SIEGEL_STATE_DIR, 'distributed'), log.sequencer.head);
         const settings = {
           maxAgeHours: environment.SIEGEL_AUDIT_STREAM_MAX_AGE_HOURS,
           replicas: environment.SIEGEL_AUDIT_STREAM_REPLICAS,

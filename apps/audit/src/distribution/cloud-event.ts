@@ -6,12 +6,12 @@ import type { StoredEvent } from '../query/packed-events.js';
 /**
  * A logged event as a CloudEvent (1.0, binary content mode of the NATS protocol binding): the body is exactly the log's
  * leaf, so a subscriber can hash it and check the emitter's signature; the attributes are headers. `siegelindex` and
- * `siegellog` say where to find it in the log. `Nats-Msg-Id` lets JetStream drop a repetition.
+ * `siegellog` say where to find it in the log. `Nats-Msg-Id` is the place in the log, so that JetStream drops a repetition and nothing else.
  */
 export function cloudEvent({ entry, log, index, time }: StoredEvent): { subject: string; headers: MsgHdrs } {
   const { event } = parseEntry(entry);
   const headers = natsHeaders();
-  headers.set('Nats-Msg-Id', event.id);
+  headers.set('Nats-Msg-Id', `${log}#${index}`);
   headers.set('content-type', 'application/json');
   headers.set('ce-specversion', '1.0');
   headers.set('ce-id', event.id);

@@ -8,8 +8,12 @@ export class HighWaterMark {
   #position: number;
   #written: number;
 
-  constructor(private readonly path: string) {
-    this.#position = this.#written = read(path);
+  /** @param head position of the last entry in the store; a mark beyond it belongs to another store */
+  constructor(
+    private readonly path: string,
+    head: number,
+  ) {
+    this.#position = this.#written = Math.min(read(path), head);
   }
 
   get position(): number {

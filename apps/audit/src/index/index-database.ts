@@ -81,7 +81,7 @@ export function removeIndex(path: string): void {
 
 export function openIndexForReading(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
-  database.exec('PRAGMA cache_size = -16384');
+  database.exec('PRAGMA cache_size = -8192');
   return database;
 }
 
@@ -90,6 +90,6 @@ function open(path: string): DatabaseSync {
   database.exec('PRAGMA journal_mode = WAL');
   // A power loss may cost the last transactions, which are indexed again; it cannot damage the file.
   database.exec('PRAGMA synchronous = NORMAL');
-  database.exec('PRAGMA cache_size = -16384');
+  database.exec('PRAGMA cache_size = -8192');
   return database;
 }

@@ -33,7 +33,7 @@ export class EventIntake {
     if (!this.tenants.has(event.tenant)) {
       throw new SiegelError('AUDIT_EVENT_INVALID', { detail: 'this tenant has no log here' });
     }
-    const canonical = canonicalize(event)!;
+    const canonical = canonicalForm(event);
     const signature = Buffer.from(sig, 'base64url');
     // A second spelling of the same signature would make another leaf of the same event.
     if (
@@ -85,4 +85,13 @@ function parse(bytes: Uint8Array): SignedEvent {
   throw new SiegelError('AUDIT_EVENT_INVALID', {
     detail: `${at.slice(0, 100)}: ${issue?.message.slice(0, 200)}`,
   });
+}
+
+/** RFC 8785 canonical JSON, which does not exist for text with lone surrogates. */
+function canonicalForm(event: object): string {
+  try {
+    return canonicalize(event)!;
+  } catch {
+    throw new SiegelError('AUDIT_EVENT_INVALID', { detail: 'the event has no canonical form' });
+  }
 }

@@ -1,5 +1,4 @@
 import type { FastifyReply } from 'fastify';
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Follower } from '../index/follower.js';
 import type { EventFilters, LoggedEvent } from './query-schema.js';
@@ -15,6 +14,7 @@ const HEARTBEAT_MS = 15_000;
 export class LiveStream {
   #closed = false;
   #wake: (() => void) | undefined;
+  #drained: (() => void) | undefined;
 
   constructor(
     private readonly reader: Reader,
@@ -28,6 +28,7 @@ export class LiveStream {
     const response = reply.raw;
     const wake = (): void => this.#wake?.();
     response.on('close', () => this.close());
+    response.on('drain', () => this.#drained?.());
     this.follower.on('indexed', wake);
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -46,6 +47,7 @@ export class LiveStream {
   close(): void {
     this.#closed = true;
     this.#wake?.();
+    this.#drained?.();
   }
 
   async #pump(response: ServerResponse, start: number): Promise<void> {
@@ -56,7 +58,7 @@ export class LiveStream {
       const page = await this.reader.call('search', query);
       for (const event of page.events) {
         if (!response.write(formatEvent(event)))
-          await Promise.race([once(response, 'drain'), once(response, 'close')]);
+          await new Promise<void>((resolve) => (this.#drained = resolve));
         if (this.#closed) return;
       }
       position = Math.max(page.searchedTo, position);
