@@ -245,6 +245,7 @@ describe('quote-verifier: collateral over HTTP', () => {
     });
     await until('new collateral', async () => (await held(verifier))[0]?.tcbEvaluationDataNumber === 21);
     const [after] = await held(verifier);
+    await until('the announcement', () => announced.length > 0);
     expect(announced).toEqual([{ tee: 'sgx', fmspc: '00606a000000', previousId: before?.id, id: after?.id }]);
     expect((await deployment.verify(quote())).claims.collateral?.id).toBe(after?.id);
     // The source falls back to what it had; the verifier does not, nor after a restart.

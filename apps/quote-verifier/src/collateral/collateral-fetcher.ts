@@ -17,6 +17,8 @@ export interface VerifiedCollateral {
   readonly bundle: CollateralBundle;
   readonly epoch: CollateralEpoch;
   readonly source: string;
+  /** It is of a source of this replica alone. */
+  readonly local: boolean;
   readonly fetchedAt: Date;
 }
 
@@ -68,7 +70,12 @@ export class CollateralFetcher {
   }
 
   /** Verifies a bundle for a key, whoever it comes from. Throws DcapError, CollateralRefused or CollateralRollback. */
-  verify(key: CollateralKey, bundle: CollateralBundle, source: string, fetchedAt: Date): VerifiedCollateral {
+  verify(
+    key: CollateralKey,
+    bundle: CollateralBundle,
+    source: Pick<CollateralSource, 'name' | 'local'>,
+    fetchedAt: Date,
+  ): VerifiedCollateral {
     const { anchors, graceSeconds, minTcbEvaluationDataNumber, clock } = this.options;
     let epoch: CollateralEpoch;
     try {
@@ -89,7 +96,7 @@ export class CollateralFetcher {
         `the collateral is for ${epoch.tee} ${epoch.fmspc} ${epoch.ca}, not for ${key.tee} ${key.fmspc} ${key.ca}`,
       );
     this.guard.check(keyText(key), epoch.summary, bundle);
-    return { bundle, epoch, source, fetchedAt };
+    return { bundle, epoch, source: source.name, local: source.local === true, fetchedAt };
   }
 
   /** The PCK chain of a platform from the first source that knows it. Throws CollateralUnavailable. */
@@ -124,7 +131,7 @@ export class CollateralFetcher {
     let failure: unknown;
     for (const bundle of bundles) {
       try {
-        return this.verify(key, bundle, source.name, this.options.clock());
+        return this.verify(key, bundle, source, this.options.clock());
       } catch (error) {
         failure ??= error;
       }

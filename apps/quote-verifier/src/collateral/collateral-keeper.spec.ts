@@ -23,6 +23,7 @@ const key: CollateralKey = { tee: 'sgx', fmspc: '00606a000000', ca: 'platform', 
 /** A source whose answers the test decides. */
 class DecidedSource implements CollateralSource {
   readonly name = 'decided';
+  local = false;
   asked = 0;
   answer: () => Promise<CollateralBundle> = () =>
     Promise.reject(new SourceError('decided', 'unreachable', 'away'));
@@ -56,7 +57,7 @@ describe('CollateralKeeper', () => {
       graceSeconds,
       refreshSeconds: 86_400,
       retryMs: 10_000,
-      waitMs: 100,
+      waitMs: 2_000,
       clock,
       installed: () => undefined,
       changed: (_key, previousId, id) => changes.push(`${previousId} ${id}`),
@@ -152,6 +153,21 @@ describe('CollateralKeeper', () => {
     const last = await keeper.obtain(key);
     expect(last.epoch.id).not.toBe(first.epoch.id);
     expect(changes).toEqual([`${first.epoch.id} ${last.epoch.id}`]);
+  });
+
+  it('looks at a source of its own again after a minute', async () => {
+    source.local = true;
+    source.answer = async () => at(start);
+    const first = await keeper.obtain(key);
+    await keeper.start([]);
+    now += 61_000;
+    source.answer = async () => sgx.collateral({ at: new Date(start), tcbEvaluationDataNumber: 30 });
+    const deadline = Date.now() + 5_000;
+    while (changes.length === 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = await keeper.obtain(key);
+    expect(second.epoch.summary.tcbEvaluationDataNumber).toBe(30);
+    expect(changes).toEqual([`${first.epoch.id} ${second.epoch.id}`]);
   });
 
   it('tries again for what it is to prefetch, without being asked', async () => {

@@ -45,6 +45,8 @@ const OTHER_REPLICA_MS = 5_000;
 const OTHER_REPLICA_POLL_MS = 200;
 /** By how much the clock of another replica may be ahead. */
 const CLOCK_SKEW_MS = 60_000;
+/** How often a source of this replica is looked at again: an operator who puts a file there waits for its effect. */
+const LOCAL_SECONDS = 60;
 /** Ends a fetch over all sources. */
 const FETCH_DEADLINE_MS = 60_000;
 
@@ -205,7 +207,7 @@ export class CollateralKeeper {
     if (age < -CLOCK_SKEW_MS || age >= this.options.refreshSeconds * 1_000) return undefined;
     if (slot.held !== undefined && record.fetchedAt <= slot.held.fetchedAt) return undefined;
     try {
-      const found = this.fetcher.verify(slot.key, record.bundle, record.source, record.fetchedAt);
+      const found = this.fetcher.verify(slot.key, record.bundle, { name: record.source }, record.fetchedAt);
       if (found.epoch.earliestExpiration.getTime() < this.now()) return undefined;
       await this.install(slot, found);
       return found;
@@ -231,7 +233,7 @@ export class CollateralKeeper {
       const found = this.newer(slot.held, fetched);
       const previousId = slot.held?.epoch.id ?? this.guard.lastId(text);
       await this.install(slot, found);
-      await this.shared.write(text, found);
+      if (!found.local) await this.shared.write(text, found);
       if (previousId !== undefined && previousId !== found.epoch.id)
         this.options.changed(slot.key, previousId, found.epoch.id);
       return found;
@@ -255,7 +257,7 @@ export class CollateralKeeper {
         now,
         found.fetchedAt.getTime(),
         found.epoch.earliestExpiration.getTime(),
-        this.options.refreshSeconds,
+        found.local ? Math.min(LOCAL_SECONDS, this.options.refreshSeconds) : this.options.refreshSeconds,
         Math.min(this.options.retryMs, 60_000),
       );
     const news = slot.held?.epoch.id !== found.epoch.id;

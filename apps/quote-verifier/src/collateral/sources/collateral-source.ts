@@ -48,6 +48,8 @@ export class SourceError extends Error {
  */
 export interface CollateralSource {
   readonly name: string;
+  /** Belongs to this replica: asking costs nothing, and what it has is not for others. */
+  readonly local?: boolean;
   fetch(key: CollateralKey, update: UpdateChannel, signal: AbortSignal): Promise<readonly CollateralBundle[]>;
   /** PCK certificate chain (PEM, leaf first) for certification data 1 to 3; absent where the source cannot tell. */
   pckChain?(query: PckQuery, signal: AbortSignal): Promise<string>;

@@ -20,6 +20,7 @@ export interface BundleOptions {
  */
 export class BundleSource implements CollateralSource {
   readonly name = 'bundle';
+  readonly local = true;
   private readonly folder: BundleFolder;
   private readonly rootKeys: ReadonlyMap<string, string>;
 
