@@ -15,7 +15,7 @@ export function registerFakeAzure(program: Command, session: Session): void {
     .description(
       'Runs a local HTTPS server that speaks the REST of Azure Key Vault and of its login, for tests and demos.',
     )
-    .argument('[arguments...]', 'arguments of the fake; "siegel fake-azure -- --help" lists them')
+    .argument('[arguments...]', 'arguments of the fake; "siegel fake-azure --help" lists them')
     .allowUnknownOption()
     .helpOption(false)
     .passThroughOptions(false)
