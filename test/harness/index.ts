@@ -15,3 +15,5 @@ export {
   type StartOptions,
 } from './siegel.js';
 export { eventually, PATIENCE_MS } from './waiting.js';
+export { entryBytes, numberingFaults, OfflineChecks } from './log-checks.js';
+export { certificateFor, envSecret, fileSecret, manifestOf, type WorkloadMembers } from './manifests.js';
