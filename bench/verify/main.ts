@@ -26,11 +26,11 @@ export interface VerifyBenchResult {
   readonly cpu: string;
 }
 
-const WARM_UP_ROUNDS = 8;
-const QUOTES_PER_ROUND = 64;
+const WARM_UP_ROUNDS = 40;
+const DISTINCT_QUOTES = 64;
 
 export function measure(rounds: number): VerifyBenchResult {
-  const evidence = simulateEvidence(QUOTES_PER_ROUND);
+  const evidence = simulateEvidence(DISTINCT_QUOTES);
   const real = realEvidence();
   const contenders = [
     limit(evidence),
@@ -78,7 +78,7 @@ const USAGE = 'usage: npm run bench -- verify [--json] [--rounds N]\n';
 /** Prints the figures, with `--json` as one object. Exit code 2 for wrong arguments. */
 export function run(argv: readonly string[]): Promise<number> {
   const at = argv.indexOf('--rounds');
-  const rounds = at < 0 ? 60 : Number(argv[at + 1]);
+  const rounds = at < 0 ? 300 : Number(argv[at + 1]);
   const known = argv.every((arg, i) => arg === '--json' || arg === '--rounds' || (at >= 0 && i === at + 1));
   if (!known || !Number.isInteger(rounds) || rounds < 1) {
     process.stderr.write(USAGE);

@@ -14,7 +14,7 @@ export function interleave(contenders: readonly Contender[], rounds: number, war
     for (const contender of order) {
       contender.prepare();
       const start = process.hrtime.bigint();
-      contender.run();
+      contender.run(round + warmUp);
       const seconds = Number(process.hrtime.bigint() - start) / 1e9;
       if (round >= 0) rates.get(contender.name)?.push(contender.count / seconds);
     }

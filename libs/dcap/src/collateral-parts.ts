@@ -2,7 +2,6 @@ import type { CollateralBundle } from './collateral-bundle.js';
 import type { Certificate } from './certificate.js';
 import { parseCrl } from './crl.js';
 import type { Crl } from './crl.js';
-import { verifyP256 } from './ecdsa.js';
 import { DcapError } from './error.js';
 import { pemBlocks } from './pem.js';
 import { parseQeIdentity } from './qe-identity.js';
@@ -91,7 +90,7 @@ function openCrl(hex: string, issuer: TrustedCertificate, what: string): Crl {
   ) {
     throw new DcapError('CRL_ISSUER_MISMATCH', `the CRL is of another key of the ${what}`);
   }
-  if (!verifyP256(issuer.key, crl.tbs, crl.signature)) {
+  if (!issuer.key.verify(crl.tbs, crl.signature)) {
     throw new DcapError('CRL_SIGNATURE_INVALID', `the CRL is not signed by the ${what}`);
   }
   return crl;
@@ -100,7 +99,7 @@ function openCrl(hex: string, issuer: TrustedCertificate, what: string): Crl {
 /** Verifies the signature over the exact text first, so that only authentic text is interpreted. */
 export function openTcbInfo(bundle: CollateralBundle, issuers: CollateralIssuers): TcbInfo {
   const signature = strictHex(bundle.tcb_info_signature, 'COLLATERAL_INVALID', 'tcb_info_signature');
-  if (!verifyP256(issuers.tcbSigner.key, Buffer.from(bundle.tcb_info, 'utf8'), signature)) {
+  if (!issuers.tcbSigner.key.verify(Buffer.from(bundle.tcb_info, 'utf8'), signature)) {
     throw new DcapError('TCB_INFO_SIGNATURE_INVALID', 'TCB info is not signed by the TCB signing key');
   }
   return parseTcbInfo(bundle.tcb_info);
@@ -112,7 +111,7 @@ export function openQeIdentity(
   tcbInfo: TcbInfo,
 ): QeIdentity {
   const signature = strictHex(bundle.qe_identity_signature, 'COLLATERAL_INVALID', 'qe_identity_signature');
-  if (!verifyP256(issuers.qeSigner.key, Buffer.from(bundle.qe_identity, 'utf8'), signature)) {
+  if (!issuers.qeSigner.key.verify(Buffer.from(bundle.qe_identity, 'utf8'), signature)) {
     throw new DcapError('QE_IDENTITY_SIGNATURE_INVALID', 'QE identity is not signed by the TCB signing key');
   }
   const identity = parseQeIdentity(bundle.qe_identity);

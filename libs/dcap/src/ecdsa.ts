@@ -18,28 +18,58 @@ export function p256Spki(point: Buffer): Buffer {
   return Buffer.concat([P256_SPKI_PREFIX, point], P256_SPKI_LENGTH);
 }
 
-/** Imports a P-256 SPKI; a point that is not on the curve is refused with `code`. */
-export function importP256(spki: Buffer, code: 'KEY_INVALID' | 'ATTESTATION_KEY_INVALID'): KeyObject {
-  if (isP256Spki(spki)) {
+/**
+ * A P-256 public key that verifies ECDSA with SHA-256 over signatures r‖s. High s is as valid as low s: half of all
+ * real quotes have it.
+ *
+ * The first verification gives the encoded key to OpenSSL, which is cheaper than importing it; a key that is used
+ * again is imported. A point that is not on the curve is found at the first use, or by {@link P256PublicKey.check}.
+ */
+export class P256PublicKey {
+  private imported: KeyObject | undefined;
+  private used = false;
+
+  constructor(
+    readonly spki: Buffer,
+    private readonly code: 'KEY_INVALID' | 'ATTESTATION_KEY_INVALID',
+  ) {}
+
+  /** Imports the key. Throws DcapError with the code of the key unless it is a point of P-256. */
+  check(): this {
+    this.import();
+    return this;
+  }
+
+  /** Throws DcapError with the code of the key unless it is a point of P-256. */
+  verify(data: Uint8Array, signature: Uint8Array): boolean {
+    if (signature.length !== 64) return false;
+    if (this.imported === undefined && !this.used) {
+      this.used = true;
+      try {
+        const key = { key: this.spki, format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
+        return verify('sha256', data, key, signature);
+      } catch {
+        // The key or the signature is at fault: importing the key tells which.
+      }
+    }
+    const key = this.import();
     try {
-      return createPublicKey({ key: spki, format: 'der', type: 'spki' });
+      return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
     } catch {
-      // Not a point of the curve: refused below, without OpenSSL's words.
+      return false;
     }
   }
-  throw new DcapError(code, 'the key is not a point of P-256');
-}
 
-/**
- * ECDSA with P-256 and SHA-256 over `data`; the signature is r‖s. High s is as valid as low s: half of all real quotes
- * have it.
- */
-export function verifyP256(key: KeyObject, data: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== 64) return false;
-  try {
-    return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
-  } catch {
-    return false;
+  private import(): KeyObject {
+    if (this.imported !== undefined) return this.imported;
+    if (isP256Spki(this.spki)) {
+      try {
+        return (this.imported = createPublicKey({ key: this.spki, format: 'der', type: 'spki' }));
+      } catch {
+        // Not a point of the curve: refused below, without OpenSSL's words.
+      }
+    }
+    throw new DcapError(this.code, 'the key is not a point of P-256');
   }
 }
 

@@ -1,13 +1,13 @@
-import { hash, type KeyObject } from 'node:crypto';
-import { importP256, p256Spki, verifyP256 } from './ecdsa.js';
+import { hash } from 'node:crypto';
+import { P256PublicKey, p256Spki } from './ecdsa.js';
 import { DcapError } from './error.js';
 import type { QeIdentity } from './qe-identity.js';
 import type { Quote } from './quote.js';
 import type { SgxReportBody } from './report-body.js';
 
 /** The PCK key must have signed the report of the quoting enclave. */
-export function checkQeReportSignature(quote: Quote, pckKey: KeyObject): void {
-  if (!verifyP256(pckKey, quote.qe.report.raw, quote.qe.reportSignature)) {
+export function checkQeReportSignature(quote: Quote, pckKey: P256PublicKey): void {
+  if (!pckKey.verify(quote.qe.report.raw, quote.qe.reportSignature)) {
     throw new DcapError(
       'QE_REPORT_SIGNATURE_INVALID',
       'the report of the quoting enclave is not signed by the PCK key',
@@ -50,13 +50,13 @@ export function checkQeIdentity(report: SgxReportBody, identity: QeIdentity): vo
     throw new DcapError('QE_ATTRIBUTES_MISMATCH', 'the attributes of the quoting enclave do not match');
 }
 
-/** Imports the attestation key X‖Y. */
-export function importAttestationKey(quote: Quote): KeyObject {
-  return importP256(p256Spki(quote.attestationKey), 'ATTESTATION_KEY_INVALID');
+/** The attestation key X‖Y; whether it is a point of the curve shows when it is used. */
+export function attestationKeyOf(quote: Quote): P256PublicKey {
+  return new P256PublicKey(p256Spki(quote.attestationKey), 'ATTESTATION_KEY_INVALID');
 }
 
-export function checkQuoteSignature(quote: Quote, attestationKey: KeyObject): void {
-  if (!verifyP256(attestationKey, quote.signedRegion, quote.signature)) {
+export function checkQuoteSignature(quote: Quote, attestationKey: P256PublicKey): void {
+  if (!attestationKey.verify(quote.signedRegion, quote.signature)) {
     throw new DcapError('QUOTE_SIGNATURE_INVALID', 'the quote is not signed by its attestation key');
   }
 }

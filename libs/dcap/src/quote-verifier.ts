@@ -1,6 +1,7 @@
-import { hash, type KeyObject } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { CollateralEpoch } from './collateral-epoch.js';
+import type { P256PublicKey } from './ecdsa.js';
 import type { VerifiedPck } from './pck-verification.js';
 import { checkQuoteSignature } from './qe-verification.js';
 import type { Quote } from './quote.js';
@@ -28,7 +29,7 @@ interface KnownPck {
 }
 
 interface KnownQe extends KnownPck {
-  readonly attestationKey: KeyObject;
+  readonly attestationKey: P256PublicKey;
   /** The last evaluation that succeeded: it is the same for all SGX quotes, and for all TDs on one TDX module. */
   tcb?: {
     readonly key: string;

@@ -20,7 +20,6 @@ export const VERIFICATION_STEPS = [
   'qe-report-signature',
   'qe-report-data',
   'qe-identity-match',
-  'attestation-key',
   'quote-signature',
   'tdx-module',
   'qe-tcb-level',

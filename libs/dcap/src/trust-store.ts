@@ -1,9 +1,8 @@
-import type { KeyObject } from 'node:crypto';
 import { parseCertificate } from './certificate.js';
 import type { Certificate } from './certificate.js';
 import { checkRole, claimedRole } from './certificate-role.js';
 import type { CertificateRole } from './certificate-role.js';
-import { importP256, verifyP256 } from './ecdsa.js';
+import { P256PublicKey } from './ecdsa.js';
 import { DcapError } from './error.js';
 import type { PemBlock } from './pem.js';
 import type { TrustAnchor } from './trust-anchor.js';
@@ -12,7 +11,7 @@ import type { TrustAnchor } from './trust-anchor.js';
 export interface TrustedCertificate {
   readonly certificate: Certificate;
   readonly role: CertificateRole;
-  readonly key: KeyObject;
+  readonly key: P256PublicKey;
   readonly anchor: TrustAnchor;
   /** Absent for a root. */
   readonly issuer?: TrustedCertificate;
@@ -45,7 +44,7 @@ export class TrustStore {
       if (anchor === undefined)
         throw new DcapError('ROOT_NOT_TRUSTED', 'the root of the chain is not a trust anchor');
       checkRole(certificate, 'root', anchor.profile ?? 'role');
-      const key = importP256(certificate.spki, 'KEY_INVALID');
+      const key = new P256PublicKey(certificate.spki, 'KEY_INVALID').check();
       checkSignature(certificate, key);
       return { certificate, role: 'root', key, anchor };
     });
@@ -96,12 +95,14 @@ export function verifyIssued(
   }
   checkRole(certificate, role, issuer.anchor.profile ?? 'role');
   checkSignature(certificate, issuer.key);
-  const key = importP256(certificate.spki, 'KEY_INVALID');
+  const key = new P256PublicKey(certificate.spki, 'KEY_INVALID');
+  // A platform's key may be used once only; those of CAs and signers are used for all.
+  if (role !== 'pck') key.check();
   return { certificate, role, key, anchor: issuer.anchor, issuer };
 }
 
-function checkSignature(certificate: Certificate, key: KeyObject): void {
-  if (!verifyP256(key, certificate.tbs, certificate.signature)) {
+function checkSignature(certificate: Certificate, key: P256PublicKey): void {
+  if (!key.verify(certificate.tbs, certificate.signature)) {
     throw new DcapError('CERT_SIGNATURE_INVALID', `"${certificate.commonName}" is not signed by its issuer`);
   }
 }

@@ -1,5 +1,5 @@
-import type { KeyObject } from 'node:crypto';
 import type { CollateralEpoch } from './collateral-epoch.js';
+import type { P256PublicKey } from './ecdsa.js';
 import { DcapError } from './error.js';
 import { stripOpenEnclaveHeader } from './evidence-envelope.js';
 import {
@@ -15,7 +15,7 @@ import {
   checkQeIdentity,
   checkQeReportData,
   checkQeReportSignature,
-  importAttestationKey,
+  attestationKeyOf,
 } from './qe-verification.js';
 import { parseQuote } from './quote.js';
 import type { Quote, QuoteLimits } from './quote.js';
@@ -77,11 +77,11 @@ export function judgePck(quote: Quote, pck: VerifiedPck, epoch: CollateralEpoch,
 }
 
 /** The quoting enclave: vouched for by the PCK, bound to the attestation key, and the one that Intel describes. */
-export function openQe(quote: Quote, pck: VerifiedPck, epoch: CollateralEpoch, log: StepLog): KeyObject {
+export function openQe(quote: Quote, pck: VerifiedPck, epoch: CollateralEpoch, log: StepLog): P256PublicKey {
   log.run('qe-report-signature', () => checkQeReportSignature(quote, pck.trusted.key));
   log.run('qe-report-data', () => checkQeReportData(quote));
   log.run('qe-identity-match', () => checkQeIdentity(quote.qe.report, epoch.qeIdentity));
-  return log.run('attestation-key', () => importAttestationKey(quote));
+  return attestationKeyOf(quote);
 }
 
 /** The TCB of platform, quoting enclave and TDX module. */
