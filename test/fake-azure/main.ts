@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ClientFiles } from './client-files.js';
 import { DEFAULT_PRINCIPAL, FakeAzure } from './fake-azure.js';
+import { ServiceLimits } from './service-limits.js';
 
 const USAGE = `usage: siegel fake-azure [options]
 
@@ -14,7 +15,7 @@ Key Vault, Entra and the instance metadata service on this machine, for tests an
   --port N               HTTPS port of vaults and Entra (default: a free one)
   --metadata-port N      HTTP port of metadata service and control (default: a free one)
   --dir FOLDER           where the test CA and the projected token are written (default: a temporary folder)
-  --limits               enforce the limits of a real vault
+  --limits KIND          enforce the limits of a real vault: strict (refused requests count too) or lenient
   --secret NAME=VALUE    a secret to set in the first vault; may be given several times
   --json                 print the settings as one JSON object
 `;
@@ -61,7 +62,7 @@ interface Options {
   readonly port: number;
   readonly metadataPort: number;
   readonly dir: string | undefined;
-  readonly limits: boolean;
+  readonly limits: ServiceLimits | boolean;
   readonly secrets: readonly (readonly [string, string])[];
   readonly json: boolean;
 }
@@ -75,7 +76,7 @@ function readOptions(argv: readonly string[]): Options {
       port: { type: 'string', default: '0' },
       'metadata-port': { type: 'string', default: '0' },
       dir: { type: 'string' },
-      limits: { type: 'boolean', default: false },
+      limits: { type: 'string' },
       secret: { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
     },
@@ -90,7 +91,7 @@ function readOptions(argv: readonly string[]): Options {
     port: portOf('--port', values.port),
     metadataPort: portOf('--metadata-port', values['metadata-port']),
     dir: values.dir === undefined ? undefined : resolve(values.dir),
-    limits: values.limits,
+    limits: limitsOf(values.limits),
     secrets: values.secret.map((text) => {
       const split = text.indexOf('=');
       if (!/^[0-9A-Za-z-]{1,127}=/.test(text))
@@ -99,6 +100,12 @@ function readOptions(argv: readonly string[]): Options {
     }),
     json: values.json,
   };
+}
+
+function limitsOf(kind: string | undefined): ServiceLimits | boolean {
+  if (kind === undefined) return false;
+  if (kind !== 'strict' && kind !== 'lenient') throw new Error(`--limits ${kind}: strict or lenient`);
+  return new ServiceLimits(kind === 'strict');
 }
 
 function portOf(option: string, text: string): number {

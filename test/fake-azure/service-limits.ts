@@ -25,11 +25,17 @@ interface Window {
   sum: number;
 }
 
-/** Counts requests over a sliding window of 10 seconds. A refused request counts too: the documentation says both. */
+/**
+ * Counts requests over a sliding window of 10 seconds. Microsoft's documentation says both that refused requests count and that they
+ * do not; counting them is the stricter reading, under which clients that retry too eagerly never get anything.
+ */
 export class ServiceLimits {
   private readonly windows = new Map<string, Window>();
 
-  constructor(private readonly limits: Readonly<Record<LimitClass['bucket'], number>> = LIMITS_PER_10S) {}
+  constructor(
+    private readonly countRefused = true,
+    private readonly limits: Readonly<Record<LimitClass['bucket'], number>> = LIMITS_PER_10S,
+  ) {}
 
   /** @throws KeyVaultError 429 without Retry-After */
   count(vault: string, { bucket, weight }: LimitClass, now: number): void {
@@ -43,9 +49,12 @@ export class ServiceLimits {
       expired++;
     }
     if (expired > 0) window.entries.splice(0, expired);
-    window.entries.push({ at: now, weight });
-    window.sum += weight;
-    if (window.sum > this.limits[bucket]) throw throttled();
+    const refused = window.sum + weight > this.limits[bucket];
+    if (!refused || this.countRefused) {
+      window.entries.push({ at: now, weight });
+      window.sum += weight;
+    }
+    if (refused) throw throttled();
   }
 }
 
