@@ -77,7 +77,7 @@ describe('appending over NATS', () => {
       'no log.duplicate',
     );
     const { index } = promiseOf(a);
-    await until(async () => (await readLog(deployment)).size > index, 5_000, 'not published');
+    await until(async () => (await readLog(deployment)).size > index, 15_000, 'not published');
     const { events } = await readLog(deployment);
     expect(events.filter(({ event }) => event.id === id)).toHaveLength(1);
   });
@@ -101,7 +101,7 @@ describe('appending over NATS', () => {
     await append(emitter.event().entry);
     emitter.seq += 3;
     await append(emitter.event().entry);
-    await until(async () => (await anomalies('log.gap', emitter.epoch)).length > 0, 5_000, 'no log.gap');
+    await until(async () => (await anomalies('log.gap', emitter.epoch)).length > 0, 15_000, 'no log.gap');
     const [gap] = await anomalies('log.gap', emitter.epoch);
     expect(gap!.data).toMatchObject({ emitter: 'key-release', expectedSeq: 2, seq: 4, count: 3 });
   });
@@ -167,7 +167,7 @@ describe('appending over NATS', () => {
     const emitter = new TestEmitter(deployment.emitterKey);
     const promise = promiseOf(await append(emitter.event({ tenant: 'other' }).entry));
     expect(promise).toMatchObject({ log: 'siegel.test/other', index: 0 });
-    await until(async () => (await deployment.get('/v1/logs/other/checkpoint')).ok, 5_000, 'no checkpoint');
+    await until(async () => (await deployment.get('/v1/logs/other/checkpoint')).ok, 15_000, 'no checkpoint');
     expect(await (await deployment.get('/v1/logs/other/checkpoint')).text()).toMatch(
       /^siegel\.test\/other\n1\n/,
     );

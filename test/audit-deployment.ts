@@ -21,6 +21,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 export const ORIGIN = 'siegel.test/default';
 const USERS = ['audit', 'emitter', 'auditor', 'operator'] as const;
+/** A small young generation and a limit: V8 otherwise keeps garbage of twice the live heap. */
+const MEMORY_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=192'];
 type User = (typeof USERS)[number];
 
 function findRoot(from: string): string {
@@ -174,7 +176,7 @@ accounts { SIEGEL { ${jetStream ? 'jetstream: enabled, ' : ''}users: [ ${users.j
   #spawnAudit(): ChildProcess {
     return spawn(
       process.execPath,
-      ['--enable-source-maps', '--max-semi-space-size=4', join(ROOT, 'dist/apps/audit/src/main.js')],
+      ['--enable-source-maps', ...MEMORY_FLAGS, join(ROOT, 'dist/apps/audit/src/main.js')],
       {
         env: {
           PATH: process.env['PATH'],

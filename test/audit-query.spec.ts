@@ -146,6 +146,57 @@ describe('GET /v1/events', () => {
   });
 });
 
+describe('GET /v1/events/counts', () => {
+  interface Counts {
+    counts: { at: string; value: string | null; count: number }[];
+  }
+  const total = ({ counts }: Counts, value: string | null) =>
+    counts.filter((cell) => cell.value === value).reduce((sum, { count }) => sum + count, 0);
+
+  it('counts by the values of a field', async () => {
+    const byWorkload = await deployment.json<Counts>(
+      '/v1/events/counts?by=workload&bucket=day&type=attestation.denied&tenant=default',
+    );
+    expect(total(byWorkload, 'ledger')).toBe(30);
+    expect(total(byWorkload, 'payments')).toBe(30);
+    const byReason = await deployment.json<Counts>(
+      '/v1/events/counts?by=reason&bucket=minute&workload=ledger',
+    );
+    expect(total(byReason, 'BINDING_MISMATCH')).toBe(6);
+    expect(byReason.counts.every(({ at }) => at.endsWith(':00.000Z'))).toBe(true);
+    const byTcb = await deployment.json<Counts>('/v1/events/counts?by=tcbStatus&type=service.started');
+    expect(total(byTcb, null)).toBe(1);
+    expect((await deployment.json<Counts>('/v1/events/counts?workload=never-seen')).counts).toEqual([]);
+  });
+
+  it('refuses fields that it cannot count by', async () => {
+    expect((await deployment.get('/v1/events/counts?by=session')).status).toBe(400);
+  });
+});
+
+describe('GET /v1/events/export', () => {
+  it('streams everything that matches, oldest first, as NDJSON and CSV', async () => {
+    const ndjson = await (
+      await deployment.get('/v1/events/export?type=attestation.denied&tenant=default')
+    ).text();
+    const items = ndjson
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Item);
+    expect(items.slice(0, 60).map(({ event }) => event.id)).toEqual(ids);
+    const csv = await deployment.get('/v1/events/export?format=csv&workload=ledger');
+    expect(csv.headers.get('content-type')).toContain('text/csv');
+    const lines = (await csv.text()).trimEnd().split('\r\n');
+    expect(lines[0]).toMatch(/^position,loggedAt,log,index,id,/);
+    expect(lines.slice(1).map((line) => line.split(',')[4])).toEqual(ids.filter((_, i) => i % 2 === 1));
+  });
+
+  it('needs the token and known filters', async () => {
+    expect((await fetch(`${deployment.url}/v1/events/export`)).status).toBe(401);
+    expect((await deployment.get('/v1/events/export?format=xml')).status).toBe(400);
+  });
+});
+
 describe('GET /v1/events/stream', () => {
   /** Reads server-sent events until `count` came. */
   async function read(path: string, count: number, headers: Record<string, string> = {}) {

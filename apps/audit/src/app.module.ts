@@ -6,6 +6,7 @@ import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js
 import { AuditLogModule } from './audit-log.module.js';
 import { AppendController } from './intake/append.controller.js';
 import { EventsController } from './query/events.controller.js';
+import { ExportController } from './query/export.controller.js';
 import { StreamController } from './query/stream.controller.js';
 import { LogController } from './tree/log.controller.js';
 
@@ -35,8 +36,8 @@ export class AppModule {
         NatsModule.forService('audit', { maxInFlight: environment.SIEGEL_AUDIT_QUEUE_EVENTS + 4_096 }),
         AuditLogModule,
       ],
-      // The live stream before the look-up by id: both are below /v1/events.
-      controllers: [AppendController, StreamController, EventsController, LogController],
+      // Fixed paths below /v1/events before the look-up by id.
+      controllers: [AppendController, StreamController, ExportController, EventsController, LogController],
       providers: [TokenCheck, BearerGuard],
     };
   }

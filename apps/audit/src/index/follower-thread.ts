@@ -5,6 +5,9 @@ import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-
 import { openIndexForWriting } from './index-database.js';
 import { Indexer } from './indexer.js';
 
+/** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
+const YIELD_MS = 20;
+
 const { logPath, indexPath, treeFolder, logs, logKey, checkpointIntervalMs } = workerData as FollowerData;
 const port = parentPort!;
 const tell = (message: FollowerMessage) => port.postMessage(message);
@@ -16,6 +19,7 @@ const publishers = logs.map((own) => new TreePublisher(own, log, logKey, treeFol
 
 let indexing = false;
 let closing = false;
+let publishing = false;
 
 /** Indexes page by page, giving way to checkpoints in between. */
 function follow(): void {
@@ -34,16 +38,23 @@ function follow(): void {
       return;
     }
     tell({ kind: 'indexed', position: indexer.position });
-    setImmediate(step);
+    // While a checkpoint is being made, it goes first: receipts wait for it.
+    if (publishing) setTimeout(step, YIELD_MS);
+    else setImmediate(step);
   };
   step();
 }
 
 async function publishAll(): Promise<void> {
-  for (const publisher of publishers) {
-    for (let head = await publisher.publish(); head; head = await publisher.publish()) {
-      tell({ kind: 'checkpoint', log: publisher.log.id, size: head.size });
+  publishing = true;
+  try {
+    for (const publisher of publishers) {
+      for (let head = await publisher.publish(); head; head = await publisher.publish()) {
+        tell({ kind: 'checkpoint', log: publisher.log.id, size: head.size });
+      }
     }
+  } finally {
+    publishing = false;
   }
 }
 
@@ -76,10 +87,10 @@ tell({
   sizes: heads.map(({ size }, i) => ({ log: logs[i]!.id, size })),
 });
 follow();
-const publishing = publishForEver();
+const publishedForEver = publishForEver();
 await closed;
 closing = true;
-await publishing;
+await publishedForEver;
 await publishAll().catch((error: unknown) =>
   tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }),
 );

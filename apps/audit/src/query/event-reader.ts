@@ -1,5 +1,6 @@
 import { type Expression, Kysely, type SqlBool, sql } from 'kysely';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
 import { parseEntry, sessionDigest, uuidBytes } from '../index/indexed-fields.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
@@ -26,6 +27,42 @@ export interface PositionPage {
   searchedTo: number;
 }
 
+/** Positions above `above`, up to and including `upTo`. */
+interface Window {
+  above: number;
+  upTo: number;
+}
+
+export interface CountQuery {
+  filters: EventFilters;
+  by: Dictionary;
+  bucketMs: number;
+}
+
+export interface CountCell {
+  /** Begin of the step of time. */
+  at: string;
+  /** null where events do not have the field. */
+  value: string | null;
+  count: number;
+}
+
+/** Positions that are searched at a time without an index that covers the query. */
+const WINDOW = 100_000;
+/** Time after which a search that found something gives what it has, in milliseconds. */
+const BUDGET_MS = 25;
+const MAX_CELLS = 10_000;
+
+/** The range in steps, from its near end. */
+function* windows({ above, upTo }: Window, order: 'newest' | 'oldest', step: number): Generator<Window> {
+  if (order === 'oldest') {
+    for (let low = above; low < upTo; low += step) yield { above: low, upTo: Math.min(low + step, upTo) };
+  } else {
+    for (let high = upTo; high > above; high -= step)
+      yield { above: Math.max(high - step, above), upTo: high };
+  }
+}
+
 /** Filters from the most to the least selective, as experience has it: the first one given chooses the index. */
 const BY_SELECTIVITY = ['session', 'reason', 'mrenclave', 'workload', 'type', 'outcome', 'tenant'] as const;
 const FILTER_OF: Readonly<Record<Exclude<Dictionary, 'tcb'>, keyof EventFilters>> & { tcb: 'tcbStatus' } = {
@@ -43,20 +80,26 @@ const FILTER_OF: Readonly<Record<Exclude<Dictionary, 'tcb'>, keyof EventFilters>
 export class EventReader {
   readonly #query: Kysely<IndexTables>;
   readonly #entry: StatementSync;
-  readonly #range: StatementSync;
+  readonly #next: StatementSync;
+  readonly #name: StatementSync;
   readonly #byId: StatementSync;
   readonly #nameId: StatementSync;
   readonly #timeBelow: StatementSync;
   readonly #last: StatementSync;
 
-  constructor(log: DatabaseSync, index: DatabaseSync) {
+  constructor(
+    log: DatabaseSync,
+    index: DatabaseSync,
+    private readonly window = WINDOW,
+  ) {
     this.#query = new Kysely<IndexTables>({ dialect: nodeSqliteDialect(index) });
     const columns = `SELECT pos, origin, idx, time, entry FROM entries
       JOIN batches ON batches.id = batch_id JOIN logs ON logs.id = entries.log_id`;
     this.#entry = log.prepare(`${columns} WHERE pos = ?`);
-    this.#range = log.prepare(`${columns} WHERE pos > ? ORDER BY pos LIMIT ?`);
+    this.#next = log.prepare(`${columns} WHERE pos > ? ORDER BY pos LIMIT ?`);
     this.#byId = index.prepare('SELECT pos FROM events WHERE id = ? ORDER BY pos LIMIT 1');
     this.#nameId = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
+    this.#name = index.prepare('SELECT value FROM names WHERE id = ?');
     this.#timeBelow = index.prepare('SELECT pos, time FROM events WHERE pos <= ? ORDER BY pos DESC LIMIT 1');
     this.#last = index.prepare('SELECT coalesce(max(pos), 0) AS pos FROM events');
   }
@@ -69,7 +112,7 @@ export class EventReader {
 
   /** Entries behind a position in the order of their commit, straight from the log. */
   after(position: number, limit: number): PackedEvents {
-    const rows = this.#range.all(position, limit) as unknown as EntryRow[];
+    const rows = this.#next.all(position, limit) as unknown as EntryRow[];
     const bytes = new Uint8Array(rows.reduce((sum, { entry }) => sum + entry.length, 0));
     let offset = 0;
     const events = rows.map(({ pos, origin, idx, time, entry }) => {
@@ -80,19 +123,79 @@ export class EventReader {
     return { bytes: bytes.buffer, events };
   }
 
-  /** A page of the events that match. */
+  /**
+   * A page of the events that match. A search that no index covers goes through the log in windows and lets other
+   * calls in between; it may give a short page, but an empty one only at the end.
+   */
   async search({ filters, order, after, limit }: PositionQuery): Promise<PositionPage> {
-    const last = (this.#last.get() as { pos: number }).pos;
-    const lowest = Math.max(
-      filters.from === undefined ? 0 : this.#positionAt(Date.parse(filters.from), last),
-      0,
-    );
-    const highest = filters.to === undefined ? last : this.#positionAt(Date.parse(filters.to), last);
-    const above = order === 'oldest' ? Math.max(lowest, after ?? 0) : lowest;
-    const upTo = order === 'newest' && after !== undefined ? Math.min(highest, after - 1) : highest;
-    const conditions = this.#conditions(filters);
-    if (!conditions || above >= upTo)
-      return { events: [], more: false, searchedTo: order === 'oldest' ? upTo : above };
+    const range = this.#range(filters);
+    const above = order === 'oldest' ? Math.max(range.above, after ?? 0) : range.above;
+    const upTo = order === 'newest' && after !== undefined ? Math.min(range.upTo, after - 1) : range.upTo;
+    const plan = this.#plan(filters);
+    const events: LoggedEvent[] = [];
+    let searchedTo = order === 'oldest' ? above : upTo;
+    const started = performance.now();
+    for (const window of windows(
+      { above, upTo: plan ? upTo : above },
+      order,
+      plan?.covered ? Infinity : this.window,
+    )) {
+      const positions = await this.#positions(plan!.conditions, window, order, limit + 1 - events.length);
+      for (const position of positions) {
+        if (events.length === limit) return { events, more: true, searchedTo };
+        const event = this.#load(position)!;
+        searchedTo = position;
+        if (filters.session === undefined || event.event['session'] === filters.session) events.push(event);
+      }
+      searchedTo = order === 'oldest' ? window.upTo : window.above + 1;
+      const end = order === 'oldest' ? window.upTo >= upTo : window.above <= above;
+      if (!end && events.length > 0 && performance.now() - started > BUDGET_MS) {
+        return { events, more: true, searchedTo };
+      }
+      if (!end) await setImmediate();
+    }
+    return { events, more: false, searchedTo: order === 'oldest' ? Math.max(upTo, above) : above };
+  }
+
+  /** How many events match, by the values of one field and in steps of time. @throws RangeError for too many cells */
+  async count({ filters, by, bucketMs }: CountQuery): Promise<CountCell[]> {
+    const { above, upTo } = this.#range(filters);
+    const plan = this.#plan(filters);
+    const cells = new Map<string, { name: number | null; slot: number; count: number }>();
+    for (const window of windows({ above, upTo: plan ? upTo : above }, 'oldest', this.window)) {
+      const rows = await this.#query
+        .selectFrom('events')
+        .select([sql<number | null>`${sql.ref(by)}`.as('name'), sql<number>`time / ${bucketMs}`.as('slot')])
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('pos', '>', window.above)
+        .where('pos', '<=', window.upTo)
+        .where((where) => where.and(plan!.conditions))
+        .groupBy([sql`1`, sql`2`])
+        .execute();
+      for (const { name, slot, count } of rows) {
+        const key = `${name}/${Math.floor(slot)}`;
+        const cell = cells.get(key);
+        if (cell) cell.count += count;
+        else cells.set(key, { name, slot: Math.floor(slot), count });
+        if (cells.size > MAX_CELLS) throw new RangeError('too many steps of time or values');
+      }
+      await setImmediate();
+    }
+    return [...cells.values()]
+      .sort((a, b) => a.slot - b.slot || b.count - a.count)
+      .map(({ name, slot, count }) => ({
+        at: new Date(slot * bucketMs).toISOString(),
+        value: name === null ? null : (this.#name.get(name) as { value: string }).value,
+        count,
+      }));
+  }
+
+  async #positions(
+    conditions: readonly Expression<SqlBool>[],
+    { above, upTo }: Window,
+    order: 'newest' | 'oldest',
+    limit: number,
+  ): Promise<number[]> {
     const rows = await this.#query
       .selectFrom('events')
       .select('pos')
@@ -100,19 +203,22 @@ export class EventReader {
       .where('pos', '<=', upTo)
       .where((where) => where.and(conditions))
       .orderBy('pos', order === 'newest' ? 'desc' : 'asc')
-      .limit(limit + 1)
+      .limit(limit)
       .execute();
-    const more = rows.length > limit;
-    const page = more ? rows.slice(0, limit) : rows;
-    const events = page
-      .map(({ pos }) => this.#load(pos)!)
-      .filter(({ event }) => filters.session === undefined || event['session'] === filters.session);
-    const end = order === 'oldest' ? upTo : above;
-    return { events, more, searchedTo: more ? page.at(-1)!.pos : end };
+    return rows.map(({ pos }) => pos);
   }
 
-  /** undefined if a filter names something that no event has. */
-  #conditions(filters: EventFilters): Expression<SqlBool>[] | undefined {
+  /** Where the times of a query lie. */
+  #range({ from, to }: EventFilters): Window {
+    const last = (this.#last.get() as { pos: number }).pos;
+    return {
+      above: from === undefined ? 0 : this.#positionAt(Date.parse(from), last),
+      upTo: to === undefined ? last : this.#positionAt(Date.parse(to), last),
+    };
+  }
+
+  /** The conditions, and whether one index has them all; undefined if a filter names something that no event has. */
+  #plan(filters: EventFilters): { conditions: Expression<SqlBool>[]; covered: boolean } | undefined {
     const conditions: Expression<SqlBool>[] = [];
     const driver = BY_SELECTIVITY.find((name) => filters[name] !== undefined);
     const composite = driver === 'mrenclave' || driver === 'workload' || driver === 'type';
@@ -126,7 +232,8 @@ export class EventReader {
       conditions.push(indexed ? sql`${sql.ref(name)} = ${row.id}` : sql`+${sql.ref(name)} = ${row.id}`);
     }
     if (filters.session !== undefined) conditions.push(sql`session = ${sessionDigest(filters.session)}`);
-    return conditions;
+    const byIndex = driver === undefined ? 0 : filters.outcome !== undefined && composite ? 2 : 1;
+    return { conditions, covered: conditions.length === byIndex };
   }
 
   /** The last position that was logged before `time`; the log's time never decreases. */

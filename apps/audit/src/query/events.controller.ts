@@ -5,7 +5,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swa
 import { AuditLog } from '../audit-log.js';
 import { BearerGuard } from '../access/bearer.guard.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
-import { EventPage, EventQuery, LoggedEvent } from './query-schema.js';
+import { BUCKET_MS, CountsQuery, EventCounts, EventPage, EventQuery, LoggedEvent } from './query-schema.js';
 
 /** How long a search waits for the index to have everything that was committed when it was asked. */
 const FRESHNESS_MS = 2_000;
@@ -31,6 +31,19 @@ export class EventsController {
     const page = await this.log.reader.call('search', { filters, order, after, limit });
     const goesOn = page.more || order === 'oldest';
     return { events: page.events, next: goesOn ? encodeCursor(page.searchedTo, query) : null };
+  }
+
+  @Get('counts')
+  @ApiOperation({ summary: 'Number of events that match, by the values of a field and in steps of time' })
+  @ApiOkResponse({ schema: jsonSchemaOf(EventCounts) })
+  async counts(
+    @Query({ schema: CountsQuery, pipes: [schemaPipe('QUERY_INVALID')] })
+    { by, bucket, ...filters }: CountsQuery,
+  ): Promise<EventCounts> {
+    await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
+    const field = by === 'tcbStatus' ? 'tcb' : by;
+    const counts = await this.log.reader.call('count', { filters, by: field, bucketMs: BUCKET_MS[bucket] });
+    return { by, bucket, counts };
   }
 
   @Get(':id')

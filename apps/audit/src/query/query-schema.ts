@@ -55,3 +55,28 @@ export const EventPage = z.object({
     ),
 });
 export type EventPage = z.infer<typeof EventPage>;
+
+/** Steps of time, in milliseconds, in UTC. */
+export const BUCKET_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+
+/** Query of `GET /v1/events/counts`. */
+export const CountsQuery = EventFilters.extend({
+  by: z
+    .enum(['outcome', 'type', 'reason', 'workload', 'mrenclave', 'tcbStatus', 'tenant', 'emitter'])
+    .default('outcome'),
+  bucket: z.enum(['minute', 'hour', 'day']).default('hour'),
+});
+export type CountsQuery = z.infer<typeof CountsQuery>;
+
+export const EventCounts = z.object({
+  by: z.string(),
+  bucket: z.string(),
+  counts: z.array(
+    z.object({
+      at: z.iso.datetime().describe('Begin of the step, by the time of logging'),
+      value: z.string().nullable().describe('null where events do not have the field'),
+      count: z.number().int(),
+    }),
+  ),
+});
+export type EventCounts = z.infer<typeof EventCounts>;

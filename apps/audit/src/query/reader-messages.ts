@@ -1,4 +1,4 @@
-import type { PositionPage, PositionQuery } from './event-reader.js';
+import type { CountCell, CountQuery, PositionPage, PositionQuery } from './event-reader.js';
 import type { PackedEvents } from './packed-events.js';
 import type { LoggedEvent } from './query-schema.js';
 
@@ -10,6 +10,7 @@ export interface ReaderData {
 /** What can be asked of the reader thread, with the answers' types. */
 export interface ReaderCalls {
   search: { argument: PositionQuery; result: PositionPage };
+  count: { argument: CountQuery; result: CountCell[] };
   byId: { argument: string; result: LoggedEvent | undefined };
   after: { argument: { position: number; limit: number }; result: PackedEvents };
 }
@@ -18,4 +19,5 @@ export type ReaderRequest = {
   [Name in keyof ReaderCalls]: { call: number; name: Name; argument: ReaderCalls[Name]['argument'] };
 }[keyof ReaderCalls];
 
-export type ReaderReply = { call: number; result: unknown } | { call: number; failure: string };
+export type ReaderReply =
+  { call: number; result: unknown } | { call: number; failure: string; tooMuch: boolean };

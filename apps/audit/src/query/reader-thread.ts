@@ -15,6 +15,8 @@ async function answer(request: ReaderRequest): Promise<unknown> {
   switch (request.name) {
     case 'search':
       return reader.search(request.argument);
+    case 'count':
+      return reader.count(request.argument);
     case 'byId':
       return reader.byId(request.argument);
     case 'after':
@@ -29,6 +31,10 @@ port.on('message', (request: ReaderRequest) => {
       port.postMessage({ call: request.call, result } satisfies ReaderReply, moved);
     },
     (error: unknown) =>
-      port.postMessage({ call: request.call, failure: (error as Error).message } satisfies ReaderReply),
+      port.postMessage({
+        call: request.call,
+        failure: (error as Error).message,
+        tooMuch: error instanceof RangeError,
+      } satisfies ReaderReply),
   );
 });

@@ -29,7 +29,11 @@ export class Reader {
       this.#waiting.delete(reply.call);
       if ('failure' in reply) {
         const reason = { code: 'READ_FAILED', message: reply.failure };
-        waiter?.reject(new SiegelError('INTERNAL', { reason, cause: new Error(reply.failure) }));
+        waiter?.reject(
+          reply.tooMuch
+            ? new SiegelError('QUERY_INVALID', { detail: reply.failure })
+            : new SiegelError('INTERNAL', { reason, cause: new Error(reply.failure) }),
+        );
       } else waiter?.resolve(reply.result as never);
     });
   }

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { TestEmitter } from '../../../../test/audit-deployment.js';
+import { openIndexForReading, openIndexForWriting } from '../index/index-database.js';
+import { Indexer } from '../index/indexer.js';
+import { Committer } from '../sequencing/committer.js';
+import { OwnEmitter } from '../sequencing/own-events.js';
+import { openLogForReading, openLogForWriting } from '../store/log-database.js';
+import { EventReader } from './event-reader.js';
+import type { EventFilters, LoggedEvent } from './query-schema.js';
+
+const EVENTS = 400;
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const folder = mkdtempSync(join(tmpdir(), 'siegel-reader-'));
+const open: DatabaseSync[] = [];
+let reader: EventReader;
+let all: LoggedEvent[];
+
+const workloads = ['payments', 'ledger', 'rare'];
+const reasons = ['RELEASE_DENIED', 'BINDING_MISMATCH'];
+const measurements = ['aa', 'bb', 'cc'].map((byte) => byte.repeat(32));
+
+beforeAll(async () => {
+  const writing = openLogForWriting(join(folder, 'log.db'));
+  const logs = [{ id: 0, origin: 'siegel.test/default', kid: 'k', name: 'default' }];
+  const own = new OwnEmitter('audit', 'own', 'test', privateKey);
+  const committer = new Committer(writing, { logs, logKey: privateKey, own, gapGraceMs: 1_000 });
+  const emitter = new TestEmitter({ kid: 'k', privateKey, publicKey });
+  for (let i = 0; i < EVENTS; i++) {
+    const denied = i % 3 === 0;
+    const { entry, seq } = emitter.event({
+      workload: workloads[i % 97 === 0 ? 2 : i % 2]!,
+      mrenclave: measurements[i % 3]!,
+      tcbStatus: i % 5 === 0 ? 'OutOfDate' : 'UpToDate',
+      outcome: denied ? 'denied' : 'granted',
+      ...(denied ? { reason: { code: reasons[i % 2]!, message: 'no' } } : { reason: undefined as never }),
+    });
+    const { epoch } = emitter;
+    committer.commit([{ tenant: 'default', emitter: 'key-release', epoch, seq, entry }], [], i * 1_000);
+  }
+  const log = openLogForReading(join(folder, 'log.db'));
+  const indexing = openIndexForWriting(join(folder, 'index.db'));
+  const indexer = new Indexer(log, indexing);
+  while (indexer.advance() > 0);
+  const index = openIndexForReading(join(folder, 'index.db'));
+  open.push(writing, log, indexing, index);
+  reader = new EventReader(log, index, 7);
+  all = (await reader.search({ filters: {}, order: 'oldest', after: undefined, limit: 1_000 })).events;
+});
+afterAll(() => {
+  for (const database of open) database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const matches = (filters: EventFilters, { event, loggedAt }: LoggedEvent): boolean =>
+  (filters.workload === undefined || event['workload'] === filters.workload) &&
+  (filters.mrenclave === undefined || event['mrenclave'] === filters.mrenclave) &&
+  (filters.outcome === undefined || event.outcome === filters.outcome) &&
+  (filters.tcbStatus === undefined || event['tcbStatus'] === filters.tcbStatus) &&
+  (filters.session === undefined || event['session'] === filters.session) &&
+  (filters.reason === undefined ||
+    (event['reason'] as { code: string } | undefined)?.code === filters.reason) &&
+  (filters.from === undefined || loggedAt >= filters.from) &&
+  (filters.to === undefined || loggedAt < filters.to);
+
+const time = fc
+  .integer({ min: -5, max: EVENTS + 5 })
+  .map((i) => new Date(Math.max(i, 0) * 1_000).toISOString());
+const filtersOf = fc.record(
+  {
+    workload: fc.constantFrom(...workloads, 'never'),
+    mrenclave: fc.constantFrom(...measurements),
+    outcome: fc.constantFrom('denied' as const, 'granted' as const),
+    tcbStatus: fc.constantFrom('OutOfDate', 'UpToDate'),
+    reason: fc.constantFrom(...reasons),
+    from: time,
+    to: time,
+  },
+  { requiredKeys: [] },
+);
+
+describe('searching', () => {
+  it('has the whole log', () => {
+    expect(all).toHaveLength(EVENTS);
+    expect(all.map(({ position }) => position)).toEqual(Array.from({ length: EVENTS }, (_, i) => i + 1));
+  });
+
+  it('finds exactly what matches, in order, in pages of any size and by any index', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        filtersOf,
+        fc.constantFrom('newest' as const, 'oldest' as const),
+        fc.integer({ min: 1, max: 60 }),
+        async (filters, order, limit) => {
+          const expected = all.filter((event) => matches(filters, event)).map(({ position }) => position);
+          if (order === 'newest') expected.reverse();
+          const found: number[] = [];
+          let after: number | undefined;
+          for (;;) {
+            const page = await reader.search({ filters, order, after, limit });
+            expect(page.events.length).toBeLessThanOrEqual(limit);
+            found.push(...page.events.map(({ position }) => position));
+            if (!page.more) break;
+            // A page that is not the last has something: an empty one means the end.
+            expect(page.events.length).toBeGreaterThan(0);
+            after = page.searchedTo;
+          }
+          expect(found).toEqual(expected);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('counts exactly what matches', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        filtersOf,
+        fc.constantFrom('workload' as const, 'reason' as const),
+        async (filters, by) => {
+          const cells = await reader.count({ filters, by, bucketMs: 60_000 });
+          const expected = new Map<string, number>();
+          for (const logged of all.filter((event) => matches(filters, event))) {
+            const at = new Date(Math.floor(Date.parse(logged.loggedAt) / 60_000) * 60_000).toISOString();
+            const value =
+              by === 'workload'
+                ? logged.event['workload']
+                : (logged.event['reason'] as { code: string })?.code;
+            const key = `${at} ${value ?? null}`;
+            expected.set(key, (expected.get(key) ?? 0) + 1);
+          }
+          expect(new Map(cells.map(({ at, value, count }) => [`${at} ${value}`, count]))).toEqual(expected);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('finds one session and one id', async () => {
+    const wanted = all[123]!;
+    const filters = { session: wanted.event['session'] as string };
+    expect((await reader.search({ filters, order: 'newest', after: undefined, limit: 5 })).events).toEqual([
+      wanted,
+    ]);
+    expect(reader.byId(wanted.event.id)).toEqual(wanted);
+  });
+});

@@ -1,0 +1,63 @@
+import { schemaPipe } from '#platform';
+import { Controller, Get, Inject, Query, Res, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { BearerGuard } from '../access/bearer.guard.js';
+import { AuditLog } from '../audit-log.js';
+import { EXPORT_FORMATS } from './export-format.js';
+import { EventFilters } from './query-schema.js';
+
+const PAGE = 500;
+const FRESHNESS_MS = 2_000;
+
+const ExportQuery = EventFilters.extend({ format: z.enum(['ndjson', 'csv']).default('ndjson') });
+type ExportQuery = z.infer<typeof ExportQuery>;
+
+/** Everything that matches, as one stream, oldest first; the reader of the stream sets the pace. */
+@ApiTags('events')
+@ApiBearerAuth()
+@UseGuards(BearerGuard)
+@Controller('v1/events')
+export class ExportController {
+  constructor(@Inject(AuditLog) private readonly log: AuditLog) {}
+
+  @Get('export')
+  @ApiOperation({ summary: 'All events that match and are logged by now, as NDJSON or CSV' })
+  @ApiProduces('application/x-ndjson', 'text/csv')
+  async export(
+    @Query({ schema: ExportQuery, pipes: [schemaPipe('QUERY_INVALID')] }) { format, ...filters }: ExportQuery,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { contentType } = EXPORT_FORMATS[format];
+    const end = this.log.sequencer.head;
+    await this.log.follower.waitIndexed(end, FRESHNESS_MS);
+    await reply
+      .header('content-type', contentType)
+      .header('cache-control', 'no-store')
+      .header('content-disposition', `attachment; filename="siegel-events.${format}"`)
+      .send(Readable.from(this.lines(format, filters, end), { highWaterMark: 4 }));
+  }
+
+  /** Pages of lines up to the entry at position `end`. */
+  private async *lines(
+    format: ExportQuery['format'],
+    filters: EventFilters,
+    end: number,
+  ): AsyncGenerator<string> {
+    const { head, line } = EXPORT_FORMATS[format];
+    if (head !== '') yield head;
+    let after = 0;
+    for (let more = true; more && after < end;) {
+      const page = await this.log.reader.call('search', { filters, order: 'oldest', after, limit: PAGE });
+      const text = page.events
+        .filter(({ position }) => position <= end)
+        .map(line)
+        .join('');
+      if (text !== '') yield text;
+      after = page.searchedTo;
+      more = page.more;
+    }
+  }
+}
