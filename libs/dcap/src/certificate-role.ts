@@ -63,14 +63,14 @@ function checkConstraints(
   const needed = KEY_USAGE.keyCertSign | KEY_USAGE.crlSign;
   if (keyUsage === undefined || (keyUsage & needed) !== needed) fail('may not sign certificates and CRLs');
   const pathLength = basicConstraints?.pathLength;
-  const below = role === 'root' ? 1 : 0;
-  if (
+  const relaxed = profile === 'role';
+  const fits =
     pathLength === undefined
-      ? profile === 'intel'
+      ? relaxed
       : role === 'root'
-        ? pathLength < below
-        : pathLength !== below
-  ) {
+        ? pathLength === 1 || (relaxed && pathLength > 1)
+        : pathLength === 0;
+  if (!fits) {
     fail('has a wrong path length');
   }
 }

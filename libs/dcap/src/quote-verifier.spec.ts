@@ -160,7 +160,13 @@ describe('QuoteVerifier', () => {
   });
 
   it('refuses what is no byte array without throwing', () => {
-    const report = new QuoteVerifier().verify('quote' as unknown as Uint8Array, open(), AT);
-    expect(report).toMatchObject({ verified: false, error: { code: 'OPTIONS_INVALID' } });
+    for (const evidence of ['quote', null, undefined, 7, [3, 0]]) {
+      const report = new QuoteVerifier().verify(evidence as unknown as Uint8Array, open(), AT);
+      expect(report).toMatchObject({
+        verified: false,
+        evidenceSha256: '',
+        error: { code: 'OPTIONS_INVALID' },
+      });
+    }
   });
 });

@@ -32,7 +32,7 @@ export function buildReport(
     ...(quote && quoteClaims(quote)),
     ...pck?.claims,
     ...(tcb && tcbClaims(tcb)),
-    evidenceSha256: hash('sha256', evidence, 'hex'),
+    evidenceSha256: ArrayBuffer.isView(evidence) ? hash('sha256', evidence, 'hex') : '',
     ...(quote && { signedRegionSha256: hash('sha256', quote.signedRegion, 'hex') }),
     ...(quote && { trailingPadding: quote.trailingPadding }),
     ...(collateral && { collateral }),

@@ -92,7 +92,10 @@ export interface VerificationReport {
   /** The oldest date among the levels of platform, quoting enclave and TDX module at launch (ISO-8601). */
   readonly oldestTcbDate?: string;
 
-  /** SHA-256 of the evidence as it was given. Malleable: never a key for replay or deduplication. */
+  /**
+   * SHA-256 of the evidence as it was given; empty if that was no byte array. Malleable: never a key for replay or
+   * deduplication.
+   */
   readonly evidenceSha256: string;
   /** SHA-256 of what the quote signs: the identity of the evidence. */
   readonly signedRegionSha256?: string;
