@@ -26,34 +26,43 @@ function installed() {
   }
 }
 
-// Two commands started at once in a fresh clone must not install into each other: the directory is the lock.
+// Two commands started at once in a fresh clone must not install into each other. The file names its owner, so that the lock of a
+// process that was killed is not waited for.
 function withInstallLock(action) {
   var lock = path.join(root, '.siegel-install.lock');
-  var started = Date.now();
-  for (;;) {
-    try {
-      fs.mkdirSync(lock);
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-      var age = 0;
-      try {
-        age = Date.now() - fs.statSync(lock).mtimeMs;
-      } catch (gone) {
-        continue;
-      }
-      if (age > 15 * 60 * 1000) {
-        fs.rmdirSync(lock);
-        continue;
-      }
-      if (Date.now() - started > 15 * 60 * 1000) throw new Error('another installation holds ' + lock);
+  var deadline = Date.now() + 15 * 60 * 1000;
+  while (!tryLock(lock)) {
+    if (!ownerLives(lock)) {
+      fs.rmSync(lock, { force: true });
+    } else if (Date.now() > deadline) {
+      fail('another process is installing for more than 15 minutes; if it is not, remove ' + lock + '.');
+    } else {
       childProcess.spawnSync(process.execPath, ['-e', 'setTimeout(function () {}, 500)']);
     }
   }
+  process.on('exit', function () {
+    fs.rmSync(lock, { force: true });
+  });
+  action();
+  fs.rmSync(lock, { force: true });
+}
+
+function tryLock(lock) {
   try {
-    action();
-  } finally {
-    fs.rmdirSync(lock);
+    fs.writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return false;
+  }
+}
+
+function ownerLives(lock) {
+  try {
+    process.kill(Number(fs.readFileSync(lock, 'utf8')) || -1, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
   }
 }
 
