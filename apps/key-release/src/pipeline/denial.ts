@@ -29,7 +29,8 @@ function explanation({ message, conditions }: Extract<Decision, { outcome: 'deni
   const failed = conditions
     .filter(({ ok }) => !ok)
     .map(({ name, expected, actual }) => `${name}: expected ${show(expected)}, is ${show(actual)}`);
-  return [message, ...failed].join(' ').slice(0, 1_000);
+  const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
+  return [sentence, ...failed.map((text) => `${text}.`)].join(' ').slice(0, 1_000);
 }
 
 export function conditionRecords(conditions: readonly Condition[]): z.infer<typeof ConditionRecord>[] {
