@@ -1,8 +1,11 @@
+import { SiegelError } from '#contracts';
 import { MeshCa } from '#pki';
 import { createHttpApplication, createPino, readEnvironment, runService, serveOpenApi } from '#platform';
 import 'reflect-metadata';
 import type { Server } from 'node:https';
+import type { FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
+import { RefusalFilter } from './attest/refusal-filter.js';
 import { keyReleaseEnvironment } from './environment.js';
 import { serverIdentity, tlsOptions, type ServerIdentity } from './tls/server-identity.js';
 
@@ -25,13 +28,22 @@ await runService('key-release', pino, async () => {
     https: tlsOptions(identity),
     bodyLimit: BODY_LIMIT,
   });
+  // The last filter is asked first: refusals are logged before they are answered.
+  app.useGlobalFilters(app.get(RefusalFilter, { strict: false }));
   app
     .getHttpAdapter()
     .getInstance()
     .addContentTypeParser(
       ['application/yaml', 'application/x-yaml', 'text/yaml'],
       { parseAs: 'string', bodyLimit: MANIFEST_LIMIT },
-      (_request: unknown, text: string, done: (error: null, body: string) => void) => done(null, text),
+      (
+        request: FastifyRequest,
+        text: string,
+        done: (error: SiegelError | null, body?: string) => void,
+      ): void =>
+        request.routeOptions.url?.endsWith('/manifest')
+          ? done(null, text)
+          : done(new SiegelError('CONTENT_TYPE_UNSUPPORTED')),
     );
   serveOpenApi(app, {
     title: 'Siegel key-release',

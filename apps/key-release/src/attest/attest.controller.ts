@@ -27,7 +27,11 @@ export class AttestController {
   @ApiOperation({ summary: 'Attest once; receive token, secrets and TLS identity, sealed to the bound key' })
   @ApiOkResponse({ schema: jsonSchemaOf(AttestResponse) })
   async attest(
-    @Body({ schema: AttestRequest, pipes: [schemaPipe()] }) body: AttestRequest,
+    @Body({
+      schema: AttestRequest,
+      pipes: [schemaPipe('REQUEST_MALFORMED', { evidence: 'EVIDENCE_TOO_LARGE' })],
+    })
+    body: AttestRequest,
     @Req() request: FastifyRequest,
   ): Promise<AttestResponse> {
     if (body.evidence === '') throw new SiegelError('EVIDENCE_EMPTY');

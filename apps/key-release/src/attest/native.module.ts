@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
 import { ChallengeController } from '../challenge/challenge.controller.js';
 import { DiscoveryController } from '../discovery/discovery.controller.js';
 import { ReleaseController } from '../release/release.controller.js';
@@ -9,6 +8,6 @@ import { RefusalFilter } from './refusal-filter.js';
 /** The native protocol. */
 @Module({
   controllers: [AttestController, ChallengeController, ReleaseController, DiscoveryController],
-  providers: [{ provide: APP_FILTER, useClass: RefusalFilter }],
+  providers: [RefusalFilter],
 })
 export class NativeModule {}

@@ -35,8 +35,10 @@ export class RefusalFilter implements ExceptionFilter {
   private async logged(error: SiegelError, request: FastifyRequest): Promise<SiegelError> {
     const { http } = error.entry;
     const concerned =
-      request.method === 'POST' && request.url.split('?', 1)[0] === '/v1/attest' && http >= 400 && http < 500;
-    if (!concerned || this.pipeline.isRecorded(error)) return error;
+      request.method === 'POST' && request.routeOptions.url === '/v1/attest' && http >= 400 && http < 500;
+    // A caller that hung up in the middle of its request was refused nothing.
+    const brokenOff = request.raw.errored !== null;
+    if (!concerned || brokenOff || this.pipeline.isRecorded(error)) return error;
     let tenant: string;
     try {
       tenant = this.tenants.resolve(request.headers.host);

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerOptions } from 'node:https';
 import type { Logger as Pino } from 'pino';
 import { ServiceLogger } from '../logging/logger.js';
+import { answerBrokenRequest } from './broken-request.js';
 import { ProblemFilter, sendProblem } from './problem-filter.js';
 
 export interface HttpOptions {
@@ -38,6 +39,7 @@ export async function createHttpApplication(
     requestIdHeader: false,
     logger: false,
     return503OnClosing: true,
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
     frameworkErrors: (_error, request, reply) =>
       sendProblem(
         reply as FastifyReply,
@@ -48,9 +50,11 @@ export async function createHttpApplication(
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: new ServiceLogger(options.pino),
-    bodyParser: true,
+    // Fastify's own parser for JSON and nothing else: a form or a text is no request to us, whatever it holds.
+    bodyParser: false,
     abortOnError: false,
   });
+  app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
   app.useGlobalFilters(new ProblemFilter());
   return app;
 }
