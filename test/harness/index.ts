@@ -17,3 +17,5 @@ export {
 export { eventually, PATIENCE_MS } from './waiting.js';
 export { entryBytes, numberingFaults, OfflineChecks } from './log-checks.js';
 export { certificateFor, envSecret, fileSecret, manifestOf, type WorkloadMembers } from './manifests.js';
+export { sendRaw, type RawAnswer } from './raw-https.js';
+export { expectProblem, Refusals } from './refusals.js';

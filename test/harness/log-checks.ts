@@ -26,12 +26,7 @@ export class OfflineChecks {
     const emitter = this.trust.emitters.find(({ jwk }) => jwk.kid === kid);
     return (
       emitter?.name === event.emitter.name &&
-      verify(
-        null,
-        Buffer.from(canonicalize(event)!),
-        imported(emitter.jwk),
-        Buffer.from(sig, 'base64url'),
-      )
+      verify(null, Buffer.from(canonicalize(event)!), imported(emitter.jwk), Buffer.from(sig, 'base64url'))
     );
   }
 }
