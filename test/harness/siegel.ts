@@ -222,6 +222,7 @@ export async function startSiegel(options: StartOptions = {}): Promise<RunningSi
     );
     if (command.exit) throw new Error(`"siegel up" ended: ${command.stdout} ${command.stderr}`);
     const started = JSON.parse(command.stdout) as Started;
+    if (!started.ok) throw new Error(`"siegel up": ${started.error?.code} ${started.error?.message}`);
     siegel = new RunningSiegel(
       command,
       state,
