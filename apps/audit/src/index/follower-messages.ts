@@ -11,8 +11,11 @@ export interface FollowerData {
   checkpointIntervalMs: number;
 }
 
-/** To the thread: entries were committed, or end after a last checkpoint. */
-export type FollowerCommand = 'committed' | 'close';
+/**
+ * To the thread: entries were committed and are to be indexed soon (`committed`) or at once because somebody waits for
+ * them (`now`); or end after a last checkpoint.
+ */
+export type FollowerCommand = 'committed' | 'now' | 'close';
 
 /** From the thread. */
 export type FollowerMessage =

@@ -5,6 +5,8 @@ import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-
 import { openIndexForWriting } from './index-database.js';
 import { Indexer } from './indexer.js';
 
+/** Time that commits gather before they are indexed together, in milliseconds: one transaction for each would cost far more. */
+const GATHER_MS = 40;
 /** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
 const YIELD_MS = 20;
 
@@ -20,9 +22,12 @@ const publishers = logs.map((own) => new TreePublisher(own, log, logKey, treeFol
 let indexing = false;
 let closing = false;
 let publishing = false;
+let gathering: NodeJS.Timeout | undefined;
 
 /** Indexes page by page, giving way to checkpoints in between. */
 function follow(): void {
+  clearTimeout(gathering);
+  gathering = undefined;
   if (indexing) return;
   indexing = true;
   const step = (): void => {
@@ -75,8 +80,9 @@ let close: () => void = () => undefined;
 const closed = new Promise<void>((resolve) => (close = resolve));
 
 port.on('message', (command: FollowerCommand) => {
-  if (command === 'committed') follow();
-  else close();
+  if (command === 'close') close();
+  else if (command === 'now') follow();
+  else gathering ??= setTimeout(follow, GATHER_MS);
 });
 
 // Read before the first promise is given: a store older than its checkpoint must stop the service, not fork the log.
@@ -90,6 +96,7 @@ follow();
 const publishedForEver = publishForEver();
 await closed;
 closing = true;
+clearTimeout(gathering);
 await publishedForEver;
 await publishAll().catch((error: unknown) =>
   tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }),

@@ -63,6 +63,7 @@ export class Follower extends EventEmitter<{ indexed: []; checkpoint: [log: numb
 
   /** Waits until searches find the entry at `position`; false if that takes longer than `milliseconds`. */
   async waitIndexed(position: number, milliseconds: number): Promise<boolean> {
+    if (this.#indexed < position) this.#worker?.postMessage('now' satisfies FollowerCommand);
     return this.#waitFor('indexed', () => this.#indexed >= position, milliseconds);
   }
 

@@ -25,6 +25,10 @@ interface Waiting {
 const MAX_GROUP = 1_024;
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 const TICK_MS = 500;
+/** Time that events gather for one commit, in milliseconds. */
+const GATHER_MS = 2;
+/** A queue of this length is committed without gathering more. */
+const ENOUGH = 64;
 
 /**
  * Group commit: events that arrive while a commit is under way form the next one. The commit itself, with its fsync,
@@ -36,6 +40,7 @@ export class Sequencer {
   #queuedBytes = 0;
   #inFlight: Waiting[] | undefined;
   #sentAt = 0;
+  #lastGroup = 0;
   #statements: OwnStatement[] = [];
   #anomalies: Anomaly[] = [];
   #closing: { last: boolean; done: () => void } | undefined;
@@ -89,9 +94,17 @@ export class Sequencer {
     this.#queuedBytes = bytes;
     return new Promise((resolve, reject) => {
       this.#queue.push({ event, resolve, reject });
-      // Let the messages that are already here join the same group.
-      if (!this.#inFlight && this.#queue.length === 1) setImmediate(() => this.#next());
+      if (!this.#inFlight && this.#queue.length === 1) this.#gather();
     });
+  }
+
+  /**
+   * Commits after the messages that are already here have joined; where events come several at a time, a moment later:
+   * those who were just answered send their next ones, and a commit costs the same for one as for many.
+   */
+  #gather(): void {
+    if (this.#lastGroup > 1) setTimeout(() => this.#next(), GATHER_MS);
+    else setImmediate(() => this.#next());
   }
 
   /** Records an event of the audit service itself with the next commit. */
@@ -149,6 +162,7 @@ export class Sequencer {
     this.#anomalies = [];
     if (this.#closing && closing) this.#closing.last = true;
     this.#inFlight = group;
+    if (group.length > 0) this.#lastGroup = group.length;
     this.#sentAt = performance.now();
     this.#worker!.postMessage(message, [bytes.buffer]);
   }
@@ -169,7 +183,8 @@ export class Sequencer {
       const reason = { code: 'STORE_FULL', message: message.message };
       for (const { reject } of group) reject(new SiegelError('AUDIT_UNAVAILABLE', { reason }));
     }
-    this.#next();
+    if (this.#queue.length > 0 && this.#queue.length < ENOUGH && !this.#closing) this.#gather();
+    else this.#next();
   }
 
   #ended(): void {
