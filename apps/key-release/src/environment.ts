@@ -35,6 +35,13 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
   SIEGEL_CHALLENGE_KEY_FILE: z.string().describe('32 random bytes shared by all replicas'),
   SIEGEL_ADMIN_TOKEN_FILE: z.string().describe('Bearer token of the admin API'),
   SIEGEL_VAULTS_FILE: z.string().describe('JSON: the vaults and how to reach them'),
+  SIEGEL_VAULT_CHECK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(5)
+    .max(3_600)
+    .default(60)
+    .describe('How often each vault is asked whether it answers to this service'),
   SIEGEL_LOG_ORIGIN: z
     .string()
     .describe('Origin of the audit logs; the log of a tenant is <origin>/<tenant>'),

@@ -52,4 +52,5 @@ export {
   Outcome,
   Reason,
 } from './events/envelope.js';
+export { VaultsHealth, VaultStatus } from './messages/vaults.js';
 export { TrustFile, type TrustedJwk } from './trust.js';

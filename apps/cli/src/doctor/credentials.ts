@@ -30,10 +30,10 @@ export function manifestCheck(deployment: Deployment, tenant: string): Check {
   };
 }
 
-/** The vault behind the services, as the administrator's API sees it. */
+/** The secrets of one vault, as the administrator's API lists them; whether the vault answers at all is another check. */
 export function vaultCheck(deployment: Deployment, tenant: string, vault: string): Check {
   return {
-    name: `vault ${vault}`,
+    name: `secrets of ${vault}`,
     run: async (): Promise<Outcome> => {
       const answer = await ask(deployment, 'release', `/v1/tenants/${tenant}/vaults/${vault}/secrets`);
       if (answer.status === 200) {

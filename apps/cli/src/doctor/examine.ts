@@ -7,11 +7,13 @@ import type { DoctorOptions } from './command.js';
 import { auditTokenCheck, manifestCheck, vaultCheck } from './credentials.js';
 import { natsCheck } from './nats.js';
 import { serviceChecks } from './services.js';
+import { vaultChecks } from './vaults.js';
 
 /** `siegel doctor`: all checks at once, printed in a fixed order. */
 export async function examine(options: DoctorOptions, terminal: Terminal): Promise<number> {
   const deployment = await Deployment.open(options, terminal);
-  const results = await Promise.all(checksOf(deployment, options).map(perform));
+  const checks = [...checksOf(deployment, options), ...(await vaultChecks(deployment))];
+  const results = await Promise.all(checks.map(perform));
   const ok = results.every((result) => result.ok);
   terminal.out(
     options.json ? `${JSON.stringify({ ok, checks: results })}\n` : doctorText(results, terminal.colour),

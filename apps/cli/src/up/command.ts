@@ -18,6 +18,8 @@ interface UpFlags {
   verifierPort: number;
   auditPort: number;
   logLevel: string;
+  vaults?: string;
+  env?: Record<string, string>;
 }
 
 const CHECKOUT = fileURLToPath(new URL('../../../../../', import.meta.url));
@@ -51,6 +53,12 @@ export function registerUp(program: Command, session: Session): void {
     )
     .option('--audit-port <port>', 'port of audit', port('AUDIT'), fromEnv('AUDIT', DEFAULT_PORTS.audit))
     .option('--log-level <level>', 'how much the services log', 'info')
+    .option('--vaults <file>', 'vaults besides the embedded one: JSON as in docs/operations.md')
+    .option(
+      '--env <NAME=VALUE>',
+      'a further variable of the services (SIEGEL_…, AZURE_…); may be given several times',
+      variable,
+    )
     .action(session.command((flags: UpFlags) => up(flags, session)));
 }
 
@@ -61,6 +69,15 @@ function port(name: string): (text: string) => number {
       throw new InvalidArgumentError(`${name} port must be 0 to 65535.`);
     return value;
   };
+}
+
+const VARIABLE = /^((?:SIEGEL|AZURE)_[A-Z0-9_]+)=([\s\S]*)$/;
+
+function variable(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = VARIABLE.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError('write SIEGEL_NAME=VALUE or AZURE_NAME=VALUE.');
+  return { ...before, [name]: value };
 }
 
 /** Ports can be set in the environment as well, for where a command line is out of reach (CI). */
@@ -95,6 +112,8 @@ async function up(flags: UpFlags, session: Session): Promise<number> {
       },
       tenant: DEFAULT_TENANT,
       logLevel: flags.logLevel,
+      ...(flags.vaults === undefined ? {} : { vaultsFile: resolve(flags.vaults) }),
+      environment: flags.env ?? {},
       progress,
     });
   } catch (error) {

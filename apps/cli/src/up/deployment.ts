@@ -18,6 +18,10 @@ export interface UpOptions {
   readonly ports: Ports;
   readonly tenant: string;
   readonly logLevel: string;
+  /** Vaults besides the embedded one: a file like SIEGEL_VAULTS_FILE. */
+  readonly vaultsFile?: string;
+  /** Further variables of the services. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly progress: (text: string) => void;
 }
 
@@ -60,13 +64,15 @@ export class LocalDeployment {
         logOrigin: 'siegel.local/log',
         publicUrl: `https://localhost:${ports.release}`,
         logLevel: options.logLevel,
+        environment: options.environment ?? {},
       };
+      const vaults = options.vaultsFile === undefined ? {} : await extraVaults(options.vaultsFile);
       const binary = findNatsServer(options.toolsDir, options.progress);
       const { natsKeys } = await prepareKeys(layout, settings.logOrigin, [settings.tenant]);
       writeFileSync(layout.natsConfig, natsConfig(layout, ports.nats, binary, natsKeys), { mode: 0o600 });
       writeFileSync(
         layout.vaults,
-        JSON.stringify({ [VAULT]: { kind: 'embedded', dir: layout.path('vault', VAULT) } }),
+        JSON.stringify({ [VAULT]: { kind: 'embedded', dir: layout.path('vault', VAULT) }, ...vaults }),
       );
       deployment = new LocalDeployment(settings, SimulatedWorld.open(layout), options.progress, unlock);
       await deployment.launch(binary.path);
@@ -143,6 +149,12 @@ export class LocalDeployment {
     };
     writeFileSync(layout.context, `${JSON.stringify(context, null, 2)}\n`);
   }
+}
+
+/** The libraries of the cloud are loaded only where a vault of the cloud is asked for. */
+async function extraVaults(file: string): Promise<Record<string, unknown>> {
+  const { readExtraVaults } = await import('./extra-vaults.js');
+  return readExtraVaults(file, [VAULT]);
 }
 
 /** Readiness alone is asked here, before the root certificate is known to exist; nothing secret is sent or believed. */

@@ -13,6 +13,8 @@ export interface DeploymentSettings {
   readonly logOrigin: string;
   readonly publicUrl: string;
   readonly logLevel: string;
+  /** Further variables of every service; they come after our own. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 const DIST = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -61,6 +63,7 @@ export function serviceSpec(name: ServiceName, settings: DeploymentSettings): Pr
       SIEGEL_SIMULATION: 'true',
       SIEGEL_EMITTER_KEY_FILE: layout.key(name, 'emitter'),
       ...OWN_VARIABLES[name](settings),
+      ...settings.environment,
     },
   };
 }

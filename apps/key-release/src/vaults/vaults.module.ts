@@ -4,6 +4,8 @@ import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/comm
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
+import { VaultMonitor } from './vault-monitor.js';
+import { VaultsHealthController } from './vaults-health.controller.js';
 import { VAULTS } from './vaults.token.js';
 
 @Global()
@@ -11,23 +13,25 @@ import { VAULTS } from './vaults.token.js';
   providers: [
     {
       provide: VAULTS,
-      inject: [KEY_RELEASE_ENVIRONMENT, HealthRegistry],
-      useFactory: async (
-        environment: KeyReleaseEnvironment,
-        health: HealthRegistry,
-      ): Promise<VaultRegistry> => {
-        const registry = await VaultRegistry.open(readConfig(environment.SIEGEL_VAULTS_FILE), {
+      inject: [KEY_RELEASE_ENVIRONMENT],
+      useFactory: (environment: KeyReleaseEnvironment): Promise<VaultRegistry> =>
+        VaultRegistry.open(readConfig(environment.SIEGEL_VAULTS_FILE), {
           baseDir: dirname(environment.SIEGEL_VAULTS_FILE),
-        });
-        health.register('vaults', () => ({ ok: true, detail: registry.names.join(', ') }));
-        return registry;
-      },
+        }),
     },
+    VaultMonitor,
   ],
+  controllers: [VaultsHealthController],
   exports: [VAULTS],
 })
 export class VaultsModule implements OnApplicationShutdown {
-  constructor(@Inject(VAULTS) private readonly vaults: VaultRegistry) {}
+  constructor(
+    @Inject(VAULTS) private readonly vaults: VaultRegistry,
+    monitor: VaultMonitor,
+    health: HealthRegistry,
+  ) {
+    health.register('vaults', () => monitor.readiness());
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await this.vaults.close();

@@ -21,6 +21,11 @@ export function lintDelivery(view: WorkloadView, report: Report): void {
   for (const [index, entry] of secrets.entries()) {
     const path = [...base, 'secrets', index];
     lintVault(view, entry, path, report);
+    if (entry.objectType === 'key') {
+      const message =
+        'a key never leaves its vault, so that there is nothing to release; store the key material as a secret, or name a certificate';
+      report(error('KEY_NOT_EXPORTABLE', [...path, 'objectType'], message, { suggestion: 'secret' }));
+    }
     if (entry.as === 'file') lintFile(entry, path, report);
     else lintUnused(entry, path, report);
     if (entry.as === 'env') lintEnvName(entry, path, report);
@@ -29,7 +34,7 @@ export function lintDelivery(view: WorkloadView, report: Report): void {
         warning(
           'EXPIRED_ALLOWED',
           [...path, 'allowExpired'],
-          'the secret is released outside its validity period as well',
+          'the secret is released after its expiry as well',
         ),
       );
     }

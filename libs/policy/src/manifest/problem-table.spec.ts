@@ -200,6 +200,12 @@ const ROWS: Row[] = [
   ['PLAINTEXT_SECRET', 'warning', workload('env: { ‸DB_PASSWORD: hunter2 }')],
   ['PLAINTEXT_SECRET', 'warning', workload('env: { ‸PEM: "-----BEGIN EC PRIVATE KEY-----" }')],
   ['EXPIRED_ALLOWED', 'warning', secret('as: env, allowExpired: ‸true')],
+  [
+    'KEY_NOT_EXPORTABLE',
+    'error',
+    workload('secrets:\n  - { vault: prod, objectName: a, objectType: ‸key, as: file, path: /run/a }'),
+    'secret',
+  ],
   ['KEY_NOT_USED', 'error', secret('as: env, ‸path: /a')],
   ['KEY_NOT_USED', 'error', secret('as: env, ‸mode: "0400"')],
   [

@@ -110,7 +110,9 @@ export const CertificateSchema = z.strictObject({
 export const SecretSchema = z.strictObject({
   vault: text(FORMATS.name).describe('Name of a vault of the deployment'),
   objectName: text(FORMATS.objectName),
-  objectType: z.enum(['secret', 'key', 'cert']),
+  objectType: z
+    .enum(['secret', 'key', 'cert'])
+    .describe('secret, or cert: certificate chain and private key as PEM; a key never leaves its vault'),
   objectVersion: text(FORMATS.objectVersion).optional().describe('Default: the latest version'),
   objectAlias: text(FORMATS.objectAlias)
     .optional()
@@ -118,7 +120,7 @@ export const SecretSchema = z.strictObject({
   as: z.enum(['env', 'file', 'argv']).describe('How the enclave receives it'),
   path: text(FORMATS.path).optional().describe('File path; required with as: file'),
   mode: text(FORMATS.mode).optional().describe('File permissions in octal, as text; default "0400"'),
-  allowExpired: z.boolean().optional().describe('true: release it outside its nbf/exp window as well'),
+  allowExpired: z.boolean().optional().describe('true: release it after its expiry as well'),
   maxStale: text(FORMATS.duration)
     .optional()
     .describe('How old a cached copy may be while the vault cannot be reached; default 0: not at all'),
