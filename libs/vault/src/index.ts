@@ -8,12 +8,22 @@ export { readPkcs12, writePkcs12, type Pkcs12Content } from './certificate/pkcs1
 export { EmbeddedVault, type EmbeddedVaultOptions } from './embedded/embedded-vault.js';
 export { AZURE_CLOUDS, cloudOf, type AzureCloud } from './azure/clouds.js';
 export { AzureKeyVault, KEY_VAULT_API_VERSION, type AzureKeyVaultOptions } from './azure/azure-key-vault.js';
+export { openConnection, type AzureConnection } from './azure/connection.js';
 export { makeCredential, type IdentityOptions } from './azure/identity.js';
 export { makeTransport, type Transport, type TransportOptions } from './azure/transport.js';
 export { toVaultError } from './azure/error-mapping.js';
 export { CachingReader, type CachingReaderOptions, type ReaderStats } from './reader/caching-reader.js';
 export { ReaderSettings, type ReaderSettingsInput } from './reader/reader-options.js';
+export { KeyVaultSigner, type VaultKeyJwk } from './keys/key-vault-signer.js';
 export {
+  VaultSigningKey,
+  type VaultKeyVersion,
+  type VaultSigningKeyOptions,
+} from './keys/vault-signing-key.js';
+export { SignersConfig, VaultKeyConfig, type SignersConfigInput } from './keys/signers-config.js';
+export { readSignersFile } from './keys/read-signers-file.js';
+export {
+  AzureConnectionConfig,
   AzureIdentityConfig,
   AzureVaultConfig,
   EmbeddedVaultConfig,

@@ -1,11 +1,9 @@
 import { resolve } from 'node:path';
 import { AzureKeyVault } from '../azure/azure-key-vault.js';
-import { AZURE_CLOUDS, cloudOf } from '../azure/clouds.js';
-import { makeCredential } from '../azure/identity.js';
-import { makeTransport } from '../azure/transport.js';
+import { openConnection } from '../azure/connection.js';
 import type { Clock } from '../clock.js';
 import { EmbeddedVault } from '../embedded/embedded-vault.js';
-import { isVaultError, VaultError } from '../errors.js';
+import { VaultError } from '../errors.js';
 import { CachingReader, type ReaderStats } from '../reader/caching-reader.js';
 import type { SecretSource, VaultHealth, WritableSecretSource } from '../secret-source.js';
 import type { AzureVaultConfig, VaultsConfig } from './vaults-config.js';
@@ -21,6 +19,8 @@ interface RegisteredVault {
   readonly source: SecretSource;
   /** What administration writes. */
   readonly writable: WritableSecretSource;
+  /** Name of the vault in Azure: the first label of its host, in lower case. */
+  readonly azureName?: string;
 }
 
 /** The vaults of a deployment, by name. */
@@ -41,6 +41,7 @@ export class VaultRegistry {
           vaults.set(name, {
             source: new CachingReader(writable, { ...settings.reader, ...clock }),
             writable,
+            azureName: new URL(settings.url).hostname.split('.')[0]!.toLowerCase(),
           });
         } else {
           const dir = resolve(options.baseDir, settings.dir);
@@ -69,6 +70,12 @@ export class VaultRegistry {
   /** The vault itself, without a cache, for administration. @throws VaultError VAULT_UNKNOWN */
   writable(name: string): WritableSecretSource {
     return this.find(name).writable;
+  }
+
+  /** The configured names of a vault that Azure knows under `azureName`, as its notifications say it. */
+  namesOf(azureName: string): string[] {
+    const wanted = azureName.toLowerCase();
+    return [...this.vaults].filter(([, vault]) => vault.azureName === wanted).map(([name]) => name);
   }
 
   /** An object changed, or may have: the next read asks the vault. Unknown vaults are ignored, since it is only a hint. */
@@ -104,33 +111,10 @@ export class VaultRegistry {
 }
 
 function openAzure(name: string, settings: AzureVaultConfig, options: VaultRegistryOptions): AzureKeyVault {
-  try {
-    const caFile = settings.caFile === undefined ? {} : { caFile: resolve(options.baseDir, settings.caFile) };
-    const connect = settings.connectAddress === undefined ? {} : { connectAddress: settings.connectAddress };
-    const cloud = settings.cloud ?? cloudOf(settings.url);
-    // The environment of AKS workload identity names the authority too; what is configured comes first.
-    const fallback = process.env['AZURE_AUTHORITY_HOST'] ?? (cloud && AZURE_CLOUDS[cloud].authorityHost);
-    const authorityHost = settings.identity.authorityHost ?? fallback;
-    const identity = { ...settings.identity, ...(authorityHost === undefined ? {} : { authorityHost }) };
-    // The authority is another host: an address that stands in for the vault's must not be dialled for it.
-    const identityTransport = makeTransport(caFile);
-    return new AzureKeyVault({
-      name,
-      vaultUrl: settings.url,
-      credential: makeCredential(identity, identityTransport, name),
-      identityTransport,
-      transport: makeTransport({ ...caFile, ...connect }),
-      timeoutMs: settings.timeoutSeconds * 1_000,
-      ...(settings.probeSecret === undefined ? {} : { probeSecret: settings.probeSecret }),
-      ...(options.clock === undefined ? {} : { clock: options.clock }),
-    });
-  } catch (error) {
-    if (!isVaultError(error)) throw error;
-    throw new VaultError(
-      error.code,
-      `vault "${name}": ${error.message}`,
-      { ...error.details, vault: name },
-      { cause: error },
-    );
-  }
+  return new AzureKeyVault({
+    name,
+    ...openConnection(name, settings, options.baseDir),
+    ...(settings.probeSecret === undefined ? {} : { probeSecret: settings.probeSecret }),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
 }

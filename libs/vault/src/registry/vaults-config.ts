@@ -29,8 +29,8 @@ export const AzureIdentityConfig = z.strictObject({
   disableInstanceDiscovery: z.boolean().exactOptional(),
 });
 
-export const AzureVaultConfig = z.strictObject({
-  kind: z.literal('azure'),
+/** How a vault is reached, and as whom. */
+export const AzureConnectionConfig = z.strictObject({
   /** `https://<vault>.vault.azure.net` */
   url: HttpsOrigin,
   /** Default: that of the URL's domain. Needed only to use a private domain with one cloud's authority. */
@@ -41,6 +41,11 @@ export const AzureVaultConfig = z.strictObject({
   /** Connect to this address instead of resolving the vault's name; TLS still checks the name. */
   connectAddress: IpAddress.exactOptional(),
   timeoutSeconds: z.number().positive().max(120).default(10),
+});
+export type AzureConnectionConfig = z.infer<typeof AzureConnectionConfig>;
+
+export const AzureVaultConfig = AzureConnectionConfig.extend({
+  kind: z.literal('azure'),
   /** Secret whose read proves the connection; it need not exist. */
   probeSecret: z
     .string()
