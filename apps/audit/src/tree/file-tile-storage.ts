@@ -7,6 +7,10 @@ import { dirname, join } from 'node:path';
  * all: the bytes are fsynced under another name, renamed, and the folder is fsynced.
  */
 export class FileTileStorage implements TileStorage {
+  /** Syncs of folders that have not begun: whoever comes before they do shares them. */
+  readonly #waitingSyncs = new Map<string, Promise<void>>();
+  readonly #runningSyncs = new Map<string, Promise<void>>();
+
   constructor(private readonly root: string) {}
 
   /** `path` must come from `tilePath` or be a constant: it is not checked here. */
@@ -32,12 +36,31 @@ export class FileTileStorage implements TileStorage {
       await file.close();
     }
     await rename(draft, target);
-    await syncFolder(dirname(target));
+    await this.#syncShared(dirname(target));
   }
 
   /** Removes the partial tiles that the full tile at `path` contains. */
   async removePartials(path: string): Promise<void> {
     await rm(join(this.root, `${path}.p`), { recursive: true, force: true });
+  }
+
+  /** One sync makes all renames durable that were done before it began. */
+  #syncShared(folder: string): Promise<void> {
+    const waiting = this.#waitingSyncs.get(folder);
+    if (waiting) return waiting;
+    const sync = (async () => {
+      await this.#runningSyncs.get(folder)?.catch(() => undefined);
+      this.#waitingSyncs.delete(folder);
+      const running = syncFolder(folder);
+      this.#runningSyncs.set(folder, running);
+      try {
+        await running;
+      } finally {
+        if (this.#runningSyncs.get(folder) === running) this.#runningSyncs.delete(folder);
+      }
+    })();
+    this.#waitingSyncs.set(folder, sync);
+    return sync;
   }
 
   async #makeFolder(path: string): Promise<void> {
