@@ -34,6 +34,15 @@ export {
   PublicKeyJwk,
   ReleasePayload,
 } from './messages/attest.js';
+export {
+  Appraisal,
+  APPRAISAL_TYP,
+  AppraisalRecord,
+  AppraisalUse,
+  REVOCATION_TYP,
+  RevocationRecord,
+  RevocationView,
+} from './messages/session.js';
 export { MANIFEST_TYP, ManifestHistory, ManifestRecord, ManifestView } from './messages/manifest.js';
 export {
   AUDIT_EVENT_TYPES,

@@ -25,6 +25,8 @@ export type {
   Grants,
   SecretGrant,
 } from './decision/decision.js';
+export { appraisePlatform } from './decision/appraise-platform.js';
+export type { PlatformAppraisal, PlatformState } from './decision/appraise-platform.js';
 export { DENIAL_CODES } from './decision/denial-codes.js';
 export type { DenialCode } from './decision/denial-codes.js';
 export { argvReferences, renderArgv } from './argv-template.js';

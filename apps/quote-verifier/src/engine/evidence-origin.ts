@@ -32,32 +32,43 @@ export class EvidenceOrigins {
   constructor(private readonly anchors: readonly TrustAnchor[]) {}
 
   /** The answer for a chain that was verified before. */
-  remembered(quote: Quote): CollateralKey | undefined {
-    return quote.qe.certification.type === 5 ? this.known.get(identityOf(quote)) : undefined;
+  remembered(quote: Quote, chainDigest: string): CollateralKey | undefined {
+    return quote.qe.certification.type === 5 ? this.known.get(identityOf(quote, chainDigest)) : undefined;
   }
 
   /** Learns from a report whose verification went beyond the PCK chain. */
-  remember(quote: Quote, report: VerificationReport): CollateralKey | undefined {
+  remember(quote: Quote, chainDigest: string, report: VerificationReport): CollateralKey | undefined {
     const { tee, fmspc, pckCa, trustRoot } = report;
     const chained = report.steps.some(({ name, ok }) => name === 'pck-certificate' && ok);
     if (!chained || tee === undefined || fmspc === undefined || pckCa === undefined) return undefined;
     const key: CollateralKey = { tee, fmspc, ca: pckCa, anchor: trustRoot };
-    if (quote.qe.certification.type === 5) this.known.set(identityOf(quote), key);
+    if (quote.qe.certification.type === 5) this.known.set(identityOf(quote, chainDigest), key);
     return key;
   }
 
   /** @param pckChain the chain that a source gave for a quote that does not carry its own. */
-  of(evidence: Uint8Array, quote: Quote, at: Date, pckChain: string | undefined): Origin {
+  of(
+    evidence: Uint8Array,
+    quote: Quote,
+    chainDigest: string,
+    at: Date,
+    pckChain: string | undefined,
+  ): Origin {
     const report = verifyQuote(evidence, WORTHLESS, {
       at,
       trustAnchors: this.anchors,
       ...(pckChain === undefined ? {} : { pckCertificateChain: pckChain }),
     });
-    const key = this.remember(quote, report);
+    const key = this.remember(quote, chainDigest, report);
     return key === undefined ? { refused: report } : { key };
   }
 }
 
-function identityOf(quote: Quote): string {
-  return `${quote.tee}:${hash('sha256', quote.qe.certification.raw, 'base64')}`;
+/** What names the chain that a quote is judged by: the one that was looked up, or its own. */
+export function chainDigestOf(quote: Quote, pckChain: string | undefined): string {
+  return hash('sha256', pckChain ?? quote.qe.certification.raw, 'base64');
+}
+
+function identityOf(quote: Quote, chainDigest: string): string {
+  return `${quote.tee}:${chainDigest}`;
 }

@@ -16,8 +16,9 @@ import { keyText, type CollateralKey } from '../collateral/collateral-key.js';
 import { refusedVerdict, verdictOf, type Evidence } from '../verdict/verdict-claims.js';
 import type { VerdictSigner } from '../verdict/verdict-signer.js';
 import { parseVerifyRequest } from '../verdict/verify-request.js';
+import { AppraisalKeys } from './appraisal-key.js';
 import type { Attempt, Findings } from './attempt.js';
-import { EvidenceOrigins } from './evidence-origin.js';
+import { chainDigestOf, EvidenceOrigins } from './evidence-origin.js';
 import { pckQueryOf } from './pck-query.js';
 
 export interface VerdictMakerOptions {
@@ -33,6 +34,7 @@ export interface VerdictMakerOptions {
 export class VerdictMaker {
   private readonly epochs = new Map<string, CollateralEpoch>();
   private readonly verifier = new QuoteVerifier();
+  private readonly appraisalKeys = new AppraisalKeys();
   private readonly origins: EvidenceOrigins;
 
   constructor(private readonly options: VerdictMakerOptions) {
@@ -76,16 +78,26 @@ export class VerdictMaker {
       return refuse({ code: error.code, message: error.message, step: error.step ?? 'quote-format' });
     }
 
-    const known = this.origins.remembered(quote);
-    const judged = known === undefined ? this.judgeClaimed(evidence, quote, at, findings) : undefined;
-    if (judged !== undefined) return this.report(request, judged, format, at);
+    const { pckChain } = findings;
+    const chainDigest = chainDigestOf(quote, pckChain);
+    const answer = (report: VerificationReport): Attempt => {
+      const appraisalKey = report.verified
+        ? this.appraisalKeys.of(quote, chainDigest, pckChain ?? quote.qe.certification.raw)
+        : undefined;
+      const named: Evidence = { sha256: report.evidenceSha256, format };
+      return this.reply(verdictOf(request, named, report, at, appraisalKey));
+    };
+    const known = this.origins.remembered(quote, chainDigest);
+    const judged =
+      known === undefined ? this.judgeClaimed(evidence, quote, chainDigest, at, findings) : undefined;
+    if (judged !== undefined) return answer(judged);
 
     const origin =
-      known === undefined ? this.origins.of(evidence, quote, at, findings.pckChain) : { key: known };
-    if ('refused' in origin) return this.report(request, origin.refused, format, at);
+      known === undefined ? this.origins.of(evidence, quote, chainDigest, at, pckChain) : { key: known };
+    if ('refused' in origin) return answer(origin.refused);
     const epoch = this.freshEpoch(origin.key, at);
     if (epoch === undefined) return { kind: 'needs-collateral', key: origin.key };
-    return this.report(request, this.verify(evidence, epoch, at, findings), format, at);
+    return answer(this.verify(evidence, epoch, at, findings));
   }
 
   /**
@@ -95,6 +107,7 @@ export class VerdictMaker {
   private judgeClaimed(
     evidence: Buffer,
     quote: Quote,
+    chainDigest: string,
     at: Date,
     findings: Findings,
   ): VerificationReport | undefined {
@@ -111,7 +124,7 @@ export class VerdictMaker {
       const report = epoch && this.verify(evidence, epoch, at, findings);
       // Of another root than this collateral, but perhaps not than all.
       if (report === undefined || report.error?.code === 'ROOT_NOT_TRUSTED') continue;
-      this.origins.remember(quote, report);
+      this.origins.remember(quote, chainDigest, report);
       return report;
     }
     return undefined;
@@ -134,10 +147,6 @@ export class VerdictMaker {
   private freshEpoch(key: CollateralKey, at: Date): CollateralEpoch | undefined {
     const epoch = this.epochs.get(keyText(key));
     return epoch !== undefined && isFresh(epoch, at) ? epoch : undefined;
-  }
-
-  private report(request: VerifyRequest, report: VerificationReport, format: string, at: Date): Attempt {
-    return this.reply(verdictOf(request, { sha256: report.evidenceSha256, format }, report, at));
   }
 
   private reply(claims: VerdictClaims): Attempt {

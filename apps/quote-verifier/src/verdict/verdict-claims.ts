@@ -45,6 +45,7 @@ export function verdictOf(
   evidence: Evidence,
   report: VerificationReport,
   at: Date,
+  appraisalKey?: string,
 ): VerdictClaims {
   const claims = quoteClaims(report);
   const failed = report.error;
@@ -60,6 +61,7 @@ export function verdictOf(
     ...(claims === undefined ? {} : { claims }),
     ...(report.collateral === undefined ? {} : { collateral: report.collateral }),
     ...(chained ? { trustRoot: report.trustRoot } : {}),
+    ...(appraisalKey === undefined ? {} : { appraisalKey }),
     ...(failed === undefined
       ? {}
       : { error: errorOf({ ...failed, step: report.steps.find(({ ok }) => !ok)?.name }) }),

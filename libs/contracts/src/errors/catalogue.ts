@@ -259,6 +259,7 @@ export const ERROR_CATALOGUE = {
     'The proof of possession was used before.',
     'Sign a fresh DPoP proof for every request.',
   ),
+  SESSION_ENDED: entry(401, UNAUTHENTICATED, 'The session has ended.', 'Attest again.'),
   SESSION_REVOKED: entry(
     403,
     DENIED,

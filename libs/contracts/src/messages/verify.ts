@@ -106,6 +106,11 @@ export const VerdictClaims = z.object({
   claims: QuoteClaims.optional(),
   collateral: CollateralSummary.optional(),
   trustRoot: z.string().optional(),
+  /**
+   * SHA-256 over what the TCB status rests on besides the collateral: the PCK certificate, the identity and SVN of the quoting
+   * enclave, the SVNs of the TDX module. Evidence with the same key has the same status under the same collateral. Only where verified.
+   */
+  appraisalKey: hex(32).optional(),
   error: z.object({ code: z.string(), message: z.string(), step: z.string().optional() }).optional(),
 });
 export type VerdictClaims = z.infer<typeof VerdictClaims>;

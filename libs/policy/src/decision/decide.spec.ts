@@ -82,6 +82,8 @@ describe('decide', () => {
         argv: ['run', '--token=$(TOKEN)'],
         env: { MODE: 'fast' },
         tokenTtlSeconds: 300,
+        sessionLifetimeSeconds: 86_400,
+        onDegraded: 'event',
       },
     });
     expect(Object.isFrozen(decision.outcome === 'granted' && decision.grants.secrets[0])).toBe(true);

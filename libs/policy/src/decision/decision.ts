@@ -44,6 +44,10 @@ export interface Grants {
   /** Plain, non-secret environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly tokenTtlSeconds: number;
+  /** From the attestation on; a later release renews the token, never the session. */
+  readonly sessionLifetimeSeconds: number;
+  /** `revoke`: sessions end when their platform falls below policy. `event`: it is only reported. */
+  readonly onDegraded: 'event' | 'revoke';
 }
 
 export interface DecisionRequest {

@@ -7,6 +7,9 @@ export const MAX_CERTIFICATE_TTL_SECONDS = 90 * 86_400;
 export const MIN_CERTIFICATE_TTL_SECONDS = 300;
 export const MAX_TOKEN_TTL_SECONDS = 15 * 60;
 export const MIN_TOKEN_TTL_SECONDS = 60;
+export const DEFAULT_SESSION_SECONDS = 24 * 3600;
+export const MAX_SESSION_SECONDS = 30 * 86_400;
+export const MIN_SESSION_SECONDS = 60;
 export const DEFAULT_FILE_MODE = '0400';
 
 /** Where SPIFFE IDs of a manifest's workloads live. */
@@ -23,13 +26,20 @@ export function compileGrants(
   scope: SpiffeScope,
 ): Grants {
   const { certificate, argv } = workload;
-  const ttl = (workload.session ?? defaults?.session)?.ttl;
+  const { ttl, lifetime, onDegraded } = workload.session ?? defaults?.session ?? {};
   const grants: Grants = {
     secrets: Object.freeze((workload.secrets ?? []).map(secretGrant)),
     ...(certificate ? { certificate: certificateGrant(name, certificate, scope) } : {}),
     ...(argv ? { argv: Object.freeze([...argv]) } : {}),
     env: Object.freeze({ ...workload.env }),
     tokenTtlSeconds: clamp(ttl, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS),
+    sessionLifetimeSeconds: clamp(
+      lifetime,
+      MIN_SESSION_SECONDS,
+      MAX_SESSION_SECONDS,
+      DEFAULT_SESSION_SECONDS,
+    ),
+    onDegraded: onDegraded ?? 'event',
   };
   return Object.freeze(grants);
 }

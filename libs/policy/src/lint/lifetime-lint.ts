@@ -1,10 +1,13 @@
 import {
   MAX_CERTIFICATE_TTL_SECONDS,
+  MAX_SESSION_SECONDS,
   MAX_TOKEN_TTL_SECONDS,
   MIN_CERTIFICATE_TTL_SECONDS,
+  MIN_SESSION_SECONDS,
   MIN_TOKEN_TTL_SECONDS,
 } from '../decision/grants.js';
 import { durationSeconds } from '../manifest/formats.js';
+import type { SessionPolicy } from '../manifest/schema.js';
 import type { PathStep } from '../problem.js';
 import { duplicates, error, section, warning } from './rule.js';
 import type { Report, WorkloadView } from './rule.js';
@@ -15,8 +18,7 @@ const WEEK = 7 * 86_400;
 export function lintLifetimes(view: WorkloadView, report: Report): void {
   lintCertificate(view, report);
   const session = section(view, 'session');
-  if (session?.value.ttl !== undefined && !session.inherited)
-    lintTokenTtl(session.value.ttl, [...session.path, 'ttl'], report);
+  if (session && !session.inherited) lintSession(session.value, session.path, report);
   for (const [index, { maxStale }] of (view.workload.secrets ?? []).entries()) {
     if (maxStale !== undefined && durationSeconds(maxStale) > WEEK) {
       const message =
@@ -30,7 +32,21 @@ export function lintLifetimes(view: WorkloadView, report: Report): void {
   }
 }
 
-export function lintTokenTtl(ttl: string, path: PathStep[], report: Report): void {
+export function lintSession(
+  { ttl, lifetime }: SessionPolicy,
+  path: readonly PathStep[],
+  report: Report,
+): void {
+  if (ttl !== undefined) lintTokenTtl(ttl, [...path, 'ttl'], report);
+  if (lifetime === undefined) return;
+  const seconds = durationSeconds(lifetime);
+  if (seconds < MIN_SESSION_SECONDS || seconds > MAX_SESSION_SECONDS) {
+    const suggestion = seconds < MIN_SESSION_SECONDS ? '1m' : '30d';
+    report(error('TTL_OUT_OF_RANGE', [...path, 'lifetime'], 'a session lives 1m to 30d', { suggestion }));
+  }
+}
+
+function lintTokenTtl(ttl: string, path: PathStep[], report: Report): void {
   const seconds = durationSeconds(ttl);
   if (seconds < MIN_TOKEN_TTL_SECONDS || seconds > MAX_TOKEN_TTL_SECONDS) {
     const suggestion = seconds < MIN_TOKEN_TTL_SECONDS ? '1m' : '15m';

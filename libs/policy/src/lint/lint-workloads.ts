@@ -2,7 +2,7 @@ import type { Manifest } from '../manifest/schema.js';
 import type { Finding } from '../problem.js';
 import { lintDelivery } from './delivery-lint.js';
 import { lintIdentity } from './identity-lint.js';
-import { lintLifetimes, lintTokenTtl } from './lifetime-lint.js';
+import { lintLifetimes, lintSession } from './lifetime-lint.js';
 import { lintOverlaps } from './overlap-lint.js';
 import { duplicates, warning } from './rule.js';
 import type { WorkloadView } from './rule.js';
@@ -34,8 +34,7 @@ export function lintWorkloads(
   }
   duplicates(manifest.vaults, ['vaults'], report);
   lintDefaults(manifest, report);
-  const ttl = manifest.defaults?.session?.ttl;
-  if (ttl !== undefined) lintTokenTtl(ttl, ['defaults', 'session', 'ttl'], report);
+  if (manifest.defaults?.session) lintSession(manifest.defaults.session, ['defaults', 'session'], report);
   for (const view of views) {
     lintIdentity(view, report);
     lintTrust(view, report);

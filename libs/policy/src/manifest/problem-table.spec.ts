@@ -262,6 +262,13 @@ const ROWS: Row[] = [
   ['TTL_OUT_OF_RANGE', 'error', bare('certificate: { ttl: ‸91d }'), '90d'],
   ['TTL_OUT_OF_RANGE', 'error', workload('session: { ttl: ‸16m }'), '15m'],
   ['TTL_OUT_OF_RANGE', 'error', `siegel: v1\ndefaults: { session: { ttl: ‸30s } }\nworkloads: {}\n`, '1m'],
+  ['TTL_OUT_OF_RANGE', 'error', workload('session: { lifetime: ‸31d }'), '30d'],
+  [
+    'TTL_OUT_OF_RANGE',
+    'error',
+    `siegel: v1\ndefaults: { session: { lifetime: ‸30s } }\nworkloads: {}\n`,
+    '1m',
+  ],
   ['TTL_LONG', 'warning', bare('certificate: { ttl: ‸30d }'), '24h'],
   ['STALE_TOO_LONG', 'error', secret('as: env, maxStale: ‸8d'), '1h'],
   [

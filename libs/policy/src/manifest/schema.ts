@@ -86,6 +86,15 @@ export const SessionSchema = z.strictObject({
   ttl: text(FORMATS.duration)
     .optional()
     .describe('Lifetime of the attestation token, 1m to 15m; default 15m'),
+  lifetime: text(FORMATS.duration)
+    .optional()
+    .describe('How long releases may be fetched again without a second quote, 1m to 30d; default 24h'),
+  onDegraded: z
+    .enum(['event', 'revoke'])
+    .optional()
+    .describe(
+      'What happens to sessions whose platform falls below this policy when new collateral arrives; default event',
+    ),
 });
 
 export const ValiditySchema = z.strictObject({
@@ -184,3 +193,4 @@ export type Workload = z.infer<typeof WorkloadSchema>;
 export type SecretEntry = z.infer<typeof SecretSchema>;
 export type TcbPolicy = z.infer<typeof TcbSchema>;
 export type PlatformPolicy = z.infer<typeof PlatformSchema>;
+export type SessionPolicy = z.infer<typeof SessionSchema>;

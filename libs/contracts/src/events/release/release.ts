@@ -17,6 +17,8 @@ export const ReleaseGranted = z.strictObject({
     manifest: ManifestReference,
     grants: z.array(GrantRecord).max(256),
     certificate: CertificateRecord.optional(),
+    /** The token that was issued with it. */
+    tokenId: z.string().max(64).optional(),
   }),
 });
 

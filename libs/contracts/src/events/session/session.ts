@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { envelopeShape, EvidenceRecord } from '../envelope.js';
 
-/** New TCB info changed the appraisal of a live session's evidence. */
+/** New collateral changed the TCB status of live sessions of a workload, to one that its manifest does not accept. */
 export const SessionReappraised = z.strictObject({
   ...envelopeShape,
   type: z.literal('session.reappraised'),
@@ -14,6 +14,7 @@ export const SessionReappraised = z.strictObject({
   }),
 });
 
+/** One session by an administrator, or (without `session`) all sessions of a workload on a platform that fell below policy. */
 export const SessionRevoked = z.strictObject({
   ...envelopeShape,
   type: z.literal('session.revoked'),
