@@ -63,8 +63,7 @@ export async function createAuthorityCertificate(request: AuthorityRequest): Pro
       notAfter: wholeSeconds(request.notAfter),
       publicKey: new Uint8Array(subjectKey.spki),
       signingAlgorithm: ECDSA_SHA256,
-      // The generator reads only the algorithm of the key; the signature is made by `signerCrypto`.
-      signingKey: { algorithm: { name: 'ECDSA', namedCurve: 'P-256' } } as unknown as webcrypto.CryptoKey,
+      signingKey: NAMED_KEY,
       extensions: [
         new BasicConstraintsExtension(true, role === 'root' ? 1 : 0, true),
         new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -116,10 +115,15 @@ export function isIssuedBy(certificate: AuthorityCertificate, issuer: AuthorityC
   return child.checkIssued(new NodeCertificate(issuer.der)) && child.verify(issuer.key.keyObject);
 }
 
-const ECDSA_SHA256 = { name: 'ECDSA', hash: 'SHA-256' };
+export const ECDSA_SHA256 = { name: 'ECDSA', hash: 'SHA-256' };
+
+/** The generator reads only the algorithm of its signing key; the signature is made by {@link signerCrypto}. */
+export const NAMED_KEY = {
+  algorithm: { name: 'ECDSA', namedCurve: 'P-256' },
+} as unknown as webcrypto.CryptoKey;
 
 /** A Crypto whose only signature is the signer's, so that the generator can be used with keys it cannot hold. */
-function signerCrypto(signer: Signer): webcrypto.Crypto {
+export function signerCrypto(signer: Signer): webcrypto.Crypto {
   const subtle = {
     sign: async (_algorithm: unknown, _key: unknown, data: ArrayBuffer): Promise<ArrayBuffer> => {
       const signature = await signRaw(signer, new Uint8Array(data));
@@ -132,6 +136,6 @@ function signerCrypto(signer: Signer): webcrypto.Crypto {
   } as unknown as webcrypto.Crypto;
 }
 
-function wholeSeconds(date: Date): Date {
+export function wholeSeconds(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }

@@ -12,10 +12,16 @@ export { LocalSigner } from './signer.js';
 export type { Signer, SignerAlg } from './signer.js';
 export { SigningKeys } from './signing-keys.js';
 export type { ScheduledSigner, SigningKeysOptions } from './signing-keys.js';
+export { CertifiedKeys } from './certified-keys.js';
+export type { CertifiedKeysOptions } from './certified-keys.js';
+export { signLogDelegation, verifyLogDelegation } from './log-delegation.js';
+export type { LogDelegation } from './log-delegation.js';
 export { createKeyFile, readKeyFile } from './key-file.js';
 export { ecdsaDerToRaw, ecdsaRawToDer } from './ecdsa-signature.js';
 
 export { MeshCa } from './mesh-ca.js';
+export { RotatingMeshCa } from './rotating-mesh-ca.js';
+export type { CertificateIssuer, RotatingMeshCaOptions } from './rotating-mesh-ca.js';
 export type { IssuedLeaf, LeafRequest } from './mesh-ca.js';
 export type { MeshCaOptions } from './mesh-ca-settings.js';
 export { DirectoryAuthorityStore, MemoryAuthorityStore } from './authority-store.js';

@@ -15,6 +15,8 @@ export interface PublicJwk {
   kid?: string;
   alg?: string;
   use?: 'sig' | 'enc';
+  /** Certificate chain of the key, DER in standard base64, leaf first (RFC 7517 §4.7). */
+  x5c?: string[];
 }
 
 /** A JWK Set as published under /.well-known/jwks.json (RFC 7517 §5). */

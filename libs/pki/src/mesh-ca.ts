@@ -91,6 +91,11 @@ export class MeshCa {
     return this.settings.trustDomain;
   }
 
+  /** The longest life that `issueLeaf` accepts, in seconds. */
+  get maxLeafTtlSeconds(): number {
+    return this.settings.maxLeafTtlSeconds;
+  }
+
   /** PEM of all intermediates that are still valid, the issuing one first. */
   intermediatesPem(now: Date): string[] {
     return this.#issuers

@@ -111,6 +111,11 @@ export class SigningKeys {
     return signer;
   }
 
+  /** Takes a new schedule in place of the present one: of keys that live elsewhere, some came and some went. */
+  replace(scheduled: readonly ScheduledSigner[]): void {
+    this.#scheduled = inOrder(scheduled);
+  }
+
   /** Reads the directory again, to learn of a rotation that another process has made. */
   async reload(): Promise<void> {
     if (this.directory !== undefined) this.#scheduled = inOrder(await readDirectory(this.directory));
