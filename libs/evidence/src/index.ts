@@ -1,6 +1,6 @@
 /**
- * The dialects around a quote: how report data binds a key or a challenge (`binding/`). Wrappers' certificate and
- * evidence formats get one folder per dialect beside it. Pure: no I/O, no Nest.
+ * The dialects around a quote: how report data binds a key or a challenge (`binding/`), and the certificates in which runtimes
+ * carry their quotes, one folder per dialect (`ra-tls/`). Pure: no I/O, no Nest.
  */
 export {
   BINDINGS,
@@ -19,3 +19,9 @@ export { checkBinding, expectedReportData } from './binding/report-data.js';
 export type { BindingResult } from './binding/report-data.js';
 export { MAX_RUNTIME_DATA_BYTES, readRuntimeData } from './binding/runtime-data.js';
 export type { RuntimeDataContent } from './binding/runtime-data.js';
+export { parseRaTlsCertificate } from './ra-tls/parse-ra-tls-certificate.js';
+export type { RaTlsEvidence } from './ra-tls/parse-ra-tls-certificate.js';
+export type { RaTlsConvention, RaTlsDialectName } from './ra-tls/dialect.js';
+export { MAX_CERTIFICATE_BYTES } from './ra-tls/carrier-certificate.js';
+export { EVIDENCE_ERRORS, EvidenceError } from './ra-tls/evidence-error.js';
+export type { EvidenceErrorCode } from './ra-tls/evidence-error.js';

@@ -33,6 +33,13 @@ export const BINDINGS = {
       '[0,32) = SHA-256(runtime data), [32,64) = zero; the runtime data is the SPKI (DER or PEM) or JSON with the key ' +
       'in "keys" (JWKS) and the challenge, base64url, in "nonce"',
   },
+  'dice-claims': {
+    bindsKey: true,
+    bindsChallenge: false,
+    rule:
+      '[0,32) = SHA-256(serialized CBOR claims), [32,64) = zero; the claims hold the hash of the SPKI DER in "pubkey-hash" ' +
+      '(TCG DICE tagged evidence in an RA-TLS certificate)',
+  },
   'raw-nonce': {
     bindsKey: false,
     bindsChallenge: true,
@@ -59,6 +66,8 @@ export type BindingErrorCode =
   | 'CHALLENGE_NOT_BOUND'
   /** The runtime data is bound to the quote, but the presented key is not in it. */
   | 'KEY_NOT_IN_RUNTIME_DATA'
+  /** The presented key is not the one that the claims name. */
+  | 'KEY_NOT_IN_CLAIMS'
   /** An input is missing, empty, or of an impossible length. */
   | 'BINDING_INPUT_INVALID';
 
@@ -81,4 +90,6 @@ export interface BindingInput {
   readonly nonce?: Uint8Array | undefined;
   /** The runtime data exactly as hashed by the enclave (convention `sha256-runtime-data` only). */
   readonly runtimeData?: Uint8Array | undefined;
+  /** The serialized claims exactly as hashed by the enclave (convention `dice-claims` only). */
+  readonly claims?: Uint8Array | undefined;
 }

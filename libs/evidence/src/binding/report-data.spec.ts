@@ -95,6 +95,32 @@ describe('sha256-runtime-data', () => {
   });
 });
 
+/** CBOR {"pubkey-hash": bytes of [1, SHA-256 of the key]}, as Gramine writes it. */
+const diceClaims = Buffer.concat([
+  Buffer.from('a16b7075626b65792d68617368582482015820', 'hex'),
+  createHash('sha256').update(spki).digest(),
+]);
+
+describe('dice-claims', () => {
+  const data = expectedReportData('dice-claims', { spki, claims: diceClaims });
+
+  it('is the hash of the claims as carried, and the claims name the key', () => {
+    expect(data.subarray(0, 32)).toEqual(createHash('sha256').update(diceClaims).digest());
+    expect(data.subarray(32)).toEqual(Buffer.alloc(32));
+    expect(checkBinding('dice-claims', data, { spki, claims: diceClaims })).toEqual({ ok: true });
+  });
+
+  it('refuses another key, absent or malformed claims, and a challenge', () => {
+    const other = Buffer.from(spki);
+    other[other.length - 1]! ^= 1;
+    const check = (input: Parameters<typeof checkBinding>[2]) => checkBinding('dice-claims', data, input);
+    expect(check({ spki: other, claims: diceClaims })).toMatchObject({ code: 'KEY_NOT_IN_CLAIMS' });
+    expect(check({ spki })).toMatchObject({ code: 'BINDING_INPUT_INVALID' });
+    expect(check({ spki, claims: Buffer.of(0xa0) })).toMatchObject({ code: 'BINDING_INPUT_INVALID' });
+    expect(check({ spki, claims: diceClaims, nonce })).toMatchObject({ code: 'CHALLENGE_NOT_BOUND' });
+  });
+});
+
 describe('raw-nonce', () => {
   it('is the challenge followed by zeros, and says that it binds no key', () => {
     const data = Buffer.concat([nonce, Buffer.alloc(32)]);
@@ -124,6 +150,7 @@ describe('any convention', () => {
         spki,
         nonce: Buffer.alloc(length),
         runtimeData: spki,
+        claims: diceClaims,
       });
       expect(result).toMatchObject({ ok: false, code: 'BINDING_INPUT_INVALID' });
     }
@@ -138,7 +165,11 @@ describe('any convention', () => {
   });
 
   it('accepts exactly the expected bytes: one flipped bit refuses', () => {
-    const inputs = { spki, runtimeData: jwks({ nonce: nonce.toString('base64url') }) };
+    const inputs = {
+      spki,
+      runtimeData: jwks({ nonce: nonce.toString('base64url') }),
+      claims: diceClaims,
+    };
     fc.assert(
       fc.property(
         fc.constantFrom(...BINDING_CONVENTIONS),

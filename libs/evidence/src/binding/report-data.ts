@@ -1,6 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BindingError, isBindingConvention, REPORT_DATA_BYTES } from './convention.js';
 import type { BindingConvention, BindingErrorCode, BindingInput } from './convention.js';
+import { claimsHoldKey, MAX_CLAIMS_BYTES, readDiceClaims } from '../ra-tls/dice/claims.js';
+import type { DiceClaims } from '../ra-tls/dice/claims.js';
+import { EvidenceError } from '../ra-tls/evidence-error.js';
 import { holdsKey, MAX_RUNTIME_DATA_BYTES, readRuntimeData } from './runtime-data.js';
 
 /** Real keys are far smaller (RSA-16384 is about 2 KiB); this only bounds the hash's work. */
@@ -51,6 +54,17 @@ export function expectedReportData(convention: BindingConvention, input: Binding
         );
       }
       sha256(data).copy(expected, 0);
+      return expected;
+    }
+    case 'dice-claims': {
+      const claims = claimsOf(input);
+      if (!claimsHoldKey(readClaims(claims), spkiOf(input))) {
+        throw new BindingError('KEY_NOT_IN_CLAIMS', 'the presented key is not the one of "pubkey-hash"');
+      }
+      if (nonceOf(input)) {
+        throw new BindingError('CHALLENGE_NOT_BOUND', 'dice-claims has no room for a challenge');
+      }
+      sha256(claims).copy(expected, 0);
       return expected;
     }
     case 'raw-nonce': {
@@ -130,6 +144,23 @@ function runtimeDataOf(input: BindingInput): Uint8Array {
     throw new BindingError('BINDING_INPUT_INVALID', 'the runtime data is missing, empty or too large');
   }
   return runtimeData;
+}
+
+function claimsOf(input: BindingInput): Buffer {
+  const { claims } = input;
+  if (!claims || claims.length === 0 || claims.length > MAX_CLAIMS_BYTES) {
+    throw new BindingError('BINDING_INPUT_INVALID', 'the claims are missing, empty or too large');
+  }
+  return Buffer.from(claims.buffer, claims.byteOffset, claims.length);
+}
+
+function readClaims(claims: Buffer): DiceClaims {
+  try {
+    return readDiceClaims(claims);
+  } catch (error) {
+    if (error instanceof EvidenceError) throw new BindingError('BINDING_INPUT_INVALID', error.message);
+    throw error;
+  }
 }
 
 function sha256(bytes: Uint8Array): Buffer {
