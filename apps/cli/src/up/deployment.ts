@@ -64,7 +64,7 @@ export class LocalDeployment {
         logOrigin: 'siegel.local/log',
         publicUrl: `https://localhost:${ports.release}`,
         logLevel: options.logLevel,
-        environment: options.environment ?? {},
+        ...(options.environment === undefined ? {} : { environment: options.environment }),
       };
       const vaults = options.vaultsFile === undefined ? {} : await extraVaults(options.vaultsFile);
       const binary = findNatsServer(options.toolsDir, options.progress);

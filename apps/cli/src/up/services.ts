@@ -14,7 +14,7 @@ export interface DeploymentSettings {
   readonly publicUrl: string;
   readonly logLevel: string;
   /** Further variables of every service; they come after our own. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const DIST = fileURLToPath(new URL('../../../../', import.meta.url));
