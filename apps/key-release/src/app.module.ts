@@ -1,10 +1,10 @@
-import type { MeshCa } from '#pki';
 import { ConfigurationModule, HealthModule, MetricsModule, NatsModule } from '#platform';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from './environment.js';
 import { ManifestsModule } from './manifests/manifests.module.js';
 import { PipelineModule } from './pipeline/pipeline.module.js';
+import type { Signers } from './signing/signers.js';
 import { SigningModule } from './signing/signing.module.js';
 import { TenantResolver } from './tenants/tenant-resolver.js';
 import { SecretsController } from './vaults/secrets.controller.js';
@@ -32,7 +32,7 @@ class SettingsModule {
 
 @Module({})
 export class AppModule {
-  static of(environment: KeyReleaseEnvironment, ca: MeshCa): DynamicModule {
+  static of(environment: KeyReleaseEnvironment, signers: Signers): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -41,7 +41,7 @@ export class AppModule {
         HealthModule,
         MetricsModule,
         NatsModule.forService('key-release'),
-        SigningModule.with(ca),
+        SigningModule.with(signers),
         AuditModule,
         VaultsModule,
         ManifestsModule,

@@ -42,6 +42,34 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .max(3_600)
     .default(60)
     .describe('How often each vault is asked whether it answers to this service'),
+  SIEGEL_SIGNERS_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: which signers are keys of a vault; without it all are local'),
+  SIEGEL_ROTATION_POLL_SECONDS: z.coerce
+    .number()
+    .min(1)
+    .max(86_400)
+    .default(300)
+    .describe('Longest time after which a change of a granted object in its vault is noticed without a hint'),
+  SIEGEL_EVENT_GRID_SECRET_FILE: z
+    .string()
+    .optional()
+    .describe('Secret that Event Grid sends as the query parameter "secret"'),
+  SIEGEL_EVENT_GRID_ISSUER: z
+    .url()
+    .optional()
+    .describe('Issuer of the Entra tokens that Event Grid sends; with audience and JWKS address'),
+  SIEGEL_EVENT_GRID_AUDIENCE: z.string().min(1).optional(),
+  SIEGEL_EVENT_GRID_JWKS_URL: z.url({ protocol: /^https$/ }).optional(),
+  SIEGEL_STREAM_MAX: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(10_000)
+    .describe('Live session streams at once; more are refused with OVERLOADED'),
+  SIEGEL_STREAM_HEARTBEAT_MS: z.coerce.number().int().min(100).max(300_000).default(15_000),
   SIEGEL_LOG_ORIGIN: z
     .string()
     .describe('Origin of the audit logs; the log of a tenant is <origin>/<tenant>'),

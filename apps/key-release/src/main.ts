@@ -1,5 +1,4 @@
 import { SiegelError } from '#contracts';
-import { MeshCa } from '#pki';
 import { createHttpApplication, createPino, readEnvironment, runService, serveOpenApi } from '#platform';
 import 'reflect-metadata';
 import type { Server } from 'node:https';
@@ -7,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
 import { RefusalFilter } from './attest/refusal-filter.js';
 import { keyReleaseEnvironment } from './environment.js';
+import { Signers } from './signing/signers.js';
 import { serverIdentity, tlsOptions, type ServerIdentity } from './tls/server-identity.js';
 
 /** A quote of 32 KiB in base64url and what stands around it. */
@@ -18,12 +18,10 @@ const pino = createPino('key-release', process.env['SIEGEL_LOG_LEVEL'] ?? 'info'
 
 await runService('key-release', pino, async () => {
   const environment = readEnvironment(keyReleaseEnvironment);
-  const ca = await MeshCa.open({
-    dir: environment.SIEGEL_PKI_DIR,
-    trustDomain: environment.SIEGEL_TRUST_DOMAIN,
-  });
+  const signers = await Signers.open(environment);
+  const { ca } = signers;
   const identity = await serverIdentity(environment, ca, new Date());
-  const app = await createHttpApplication(AppModule.of(environment, ca), {
+  const app = await createHttpApplication(AppModule.of(environment, signers), {
     pino,
     https: tlsOptions(identity),
     bodyLimit: BODY_LIMIT,

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartFailure } from './failure.js';
 import { prepareKeys } from './key-material.js';
@@ -133,10 +133,13 @@ export class LocalDeployment {
 
   private writeContext(): void {
     const { layout, ports, tenant, publicUrl } = this.settings;
-    // The authority's file holds its private key beside the certificate; clients get the certificate alone.
-    const root = readFileSync(join(layout.pki, 'root.pem'), 'utf8');
-    const certificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(root)?.[0] ?? '';
-    writeFileSync(layout.caCertificate, `${certificate}\n`);
+    // A local authority's file holds its private key beside the certificate; clients get certificates alone. With a root in a vault
+    // the bundle has all roots that are trusted now.
+    const bundle = join(layout.pki, 'bundle.pem');
+    const file = existsSync(bundle) ? bundle : join(layout.pki, 'root.pem');
+    const pem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+    const certificates = readFileSync(file, 'utf8').match(pem) ?? [];
+    writeFileSync(layout.caCertificate, certificates.map((certificate) => `${certificate}\n`).join(''));
     const context = {
       siegel: 1,
       release: { url: publicUrl, caFile: 'ca.pem' },

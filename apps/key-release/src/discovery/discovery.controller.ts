@@ -1,10 +1,11 @@
-import { SigningKeys } from '#pki';
+import { SiegelError } from '#contracts';
+import { type CertificateIssuer, SigningKeys } from '#pki';
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { MESH_CA } from '../pipeline/certificate-issuance.js';
+import { Signers } from '../signing/signers.js';
 import { TOKEN_KEYS } from '../session/session-token.js';
-import type { MeshCa } from '#pki';
 
 /** What relying parties need to check our tokens and certificates: OIDC discovery, JWKS and the mesh root. */
 @ApiTags('relying parties')
@@ -12,7 +13,8 @@ import type { MeshCa } from '#pki';
 export class DiscoveryController {
   constructor(
     @Inject(TOKEN_KEYS) private readonly keys: SigningKeys,
-    @Inject(MESH_CA) private readonly ca: MeshCa,
+    @Inject(MESH_CA) private readonly ca: CertificateIssuer,
+    private readonly signers: Signers,
     @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
   ) {}
 
@@ -54,8 +56,18 @@ export class DiscoveryController {
 
   @Get('v1/ca.pem')
   @Header('content-type', 'application/x-pem-file')
-  @ApiOperation({ summary: 'Root certificate of the mesh CA' })
+  @ApiOperation({ summary: 'Root certificate of the mesh CA; of all its roots while one follows another' })
   root(): string {
     return this.ca.rootPem;
+  }
+
+  @Get('v1/token-roots.pem')
+  @Header('content-type', 'application/x-pem-file')
+  @ApiOperation({ summary: 'Certificates of the vault key to which the x5c of token keys chain' })
+  tokenRoots(): string {
+    const pem = this.signers.tokenRootsPem();
+    if (pem === undefined)
+      throw new SiegelError('NOT_FOUND', { detail: 'no vault key certifies token keys here' });
+    return pem;
   }
 }

@@ -1,7 +1,7 @@
 import type { CertificateRecord, ReleasePayload } from '#contracts';
 import { SiegelError } from '#contracts';
 import type { CertificateGrant } from '#policy';
-import { MeshCa, type PublicKey } from '#pki';
+import type { CertificateIssuer, PublicKey } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 
@@ -15,7 +15,7 @@ export interface IssuedCertificate {
 /** TLS identities from the mesh CA, for the enclave's own key: the private key never leaves the enclave. */
 @Injectable()
 export class CertificateIssuance {
-  constructor(@Inject(MESH_CA) private readonly ca: MeshCa) {}
+  constructor(@Inject(MESH_CA) private readonly ca: CertificateIssuer) {}
 
   async issue(grant: CertificateGrant, key: PublicKey, now: Date): Promise<IssuedCertificate> {
     if (!key.canSign) {
@@ -29,7 +29,8 @@ export class CertificateIssuance {
       dns: [...grant.dns],
       ...(grant.ips ? { ips: [...grant.ips] } : {}),
       ...(grant.spiffeId === undefined ? {} : { spiffeId: grant.spiffeId }),
-      ttlSeconds: grant.ttlSeconds,
+      // The authority's own bound goes first; the certificate says when it ends.
+      ttlSeconds: Math.min(grant.ttlSeconds, this.ca.maxLeafTtlSeconds),
       now,
     });
     const named = grant.spiffeId === undefined ? {} : { spiffeId: grant.spiffeId };

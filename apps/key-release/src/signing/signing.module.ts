@@ -1,31 +1,39 @@
-import { ChallengeMinter, LocalSigner, type MeshCa, ReplayCache, SigningKeys } from '#pki';
+import { ChallengeMinter, LocalSigner, ReplayCache } from '#pki';
 import { ConfigurationError, TRUST, type Trust } from '#platform';
-import { type DynamicModule, Global, Module } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Global,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { readFileSync } from 'node:fs';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { ManifestRecords } from '../manifests/manifest-records.js';
 import { MESH_CA } from '../pipeline/certificate-issuance.js';
 import { CHALLENGES } from '../pipeline/release-pipeline.js';
 import { TOKEN_KEYS } from '../session/session-token.js';
+import { Signers } from './signers.js';
 
 const CHALLENGE_TTL_SECONDS = 120;
 const MAX_OPEN_CHALLENGES = 200_000;
 
-/** Everything that signs or authenticates; each behind the interface that a Key Vault key will stand behind as well. */
+/** Everything that signs or authenticates; keys of a vault stand behind the same interface as local ones. */
 @Global()
 @Module({})
-export class SigningModule {
-  static with(ca: MeshCa): DynamicModule {
+export class SigningModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('signing');
+
+  constructor(private readonly signers: Signers) {}
+
+  static with(signers: Signers): DynamicModule {
     return {
       module: SigningModule,
       providers: [
-        { provide: MESH_CA, useValue: ca },
-        {
-          provide: TOKEN_KEYS,
-          inject: [KEY_RELEASE_ENVIRONMENT],
-          useFactory: (environment: KeyReleaseEnvironment) =>
-            SigningKeys.open({ dir: environment.SIEGEL_TOKEN_KEY_DIR, alg: 'ES256', now: new Date() }),
-        },
+        { provide: Signers, useValue: signers },
+        { provide: MESH_CA, useValue: signers.ca },
+        { provide: TOKEN_KEYS, useValue: signers.tokenKeys },
         {
           provide: CHALLENGES,
           inject: [KEY_RELEASE_ENVIRONMENT],
@@ -46,8 +54,18 @@ export class SigningModule {
             ),
         },
       ],
-      exports: [MESH_CA, TOKEN_KEYS, CHALLENGES, ManifestRecords],
+      exports: [Signers, MESH_CA, TOKEN_KEYS, CHALLENGES, ManifestRecords],
     };
+  }
+
+  onApplicationBootstrap(): void {
+    this.signers.watch((what, error) =>
+      this.log.error({ msg: `${what}: no look at its versions; what there is goes on`, err: error }),
+    );
+  }
+
+  onApplicationShutdown(): void {
+    this.signers.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { LocalSigner, type MeshCa, PublicKey } from '#pki';
+import { type CertificateIssuer, LocalSigner, PublicKey } from '#pki';
 import { ConfigurationError } from '#platform';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -12,12 +12,13 @@ export interface ServerIdentity {
   readonly renewAt?: Date;
 }
 
+/** Under a root with short-lived intermediates it is what those allow. */
 const LIFETIME_SECONDS = 30 * 24 * 3_600;
 
 /** The TLS identity of this server: the operator's files, or a certificate of the mesh CA over a key that lives in memory alone. */
 export async function serverIdentity(
   environment: KeyReleaseEnvironment,
-  ca: MeshCa,
+  ca: CertificateIssuer,
   now: Date,
 ): Promise<ServerIdentity> {
   const { SIEGEL_TLS_CERT_FILE: certFile, SIEGEL_TLS_KEY_FILE: keyFile } = environment;
@@ -36,15 +37,16 @@ export async function serverIdentity(
   const names = environment.SIEGEL_TLS_NAMES.split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
+  const ttlSeconds = Math.min(LIFETIME_SECONDS, ca.maxLeafTtlSeconds);
   const leaf = await ca.issueLeaf({
     spki: PublicKey.fromKeyObject(signer.publicKey),
     dns: names.filter((name) => isIP(name) === 0),
     ips: names.filter((name) => isIP(name) !== 0),
     spiffeId: `spiffe://${environment.SIEGEL_TRUST_DOMAIN}/siegel/key-release`,
-    ttlSeconds: LIFETIME_SECONDS,
+    ttlSeconds,
     now,
   });
-  const renewAt = new Date(now.getTime() + (LIFETIME_SECONDS / 2) * 1_000);
+  const renewAt = new Date((now.getTime() + leaf.notAfter.getTime()) / 2);
   return { cert: leaf.chainPem, key: signer.toPem(), renewAt };
 }
 

@@ -24,7 +24,7 @@ export const SignersConfig = z.strictObject({
   /** Root of the mesh CA. */
   meshCaRoot: VaultKeyConfig.extend({
     /** Life of the local intermediates that the root certifies; leaves live half of it at most. */
-    intermediateHours: hours(0.05, 8_760).default(720),
+    intermediateHours: hours(1, 8_760).default(720),
     /** How long a new root is published before it issues, so that everybody trusts it by then. */
     publishAheadHours: hours(0, 8_760).default(72),
   }).exactOptional(),

@@ -1,0 +1,145 @@
+import {
+  type CertificateIssuer,
+  CertifiedKeys,
+  MeshCa,
+  RotatingMeshCa,
+  type ScheduledSigner,
+  SigningKeys,
+} from '#pki';
+import { ConfigurationError } from '#platform';
+import { isVaultError, readSignersFile, type SignersConfig, VaultSigningKey } from '#vault';
+import { dirname } from 'node:path';
+import type { KeyReleaseEnvironment } from '../environment.js';
+
+type Report = (what: string, error: unknown) => void;
+
+/** What signs certificates and tokens: local keys, or keys of a vault where SIEGEL_SIGNERS_FILE names them. */
+export class Signers {
+  private constructor(
+    readonly ca: CertificateIssuer,
+    readonly tokenKeys: SigningKeys,
+    /** PEM of the certificates to which the `x5c` of token keys chain; none for local keys. */
+    readonly tokenRootsPem: () => string | undefined,
+    private readonly vaultKeys: ReadonlyMap<string, VaultKey>,
+  ) {}
+
+  /** @throws ConfigurationError, VaultError, PkiError */
+  static async open(environment: KeyReleaseEnvironment): Promise<Signers> {
+    const { SIEGEL_SIGNERS_FILE: file } = environment;
+    const config = file === undefined ? {} : readConfig(file);
+    const baseDir = file === undefined ? '.' : dirname(file);
+    const vaultKeys = new Map<string, VaultKey>();
+    try {
+      const ca = await openCa(environment, config, baseDir, vaultKeys);
+      const { keys, rootsPem } = await openTokenKeys(environment, config, baseDir, vaultKeys);
+      return new Signers(ca, keys, rootsPem, vaultKeys);
+    } catch (error) {
+      for (const { key } of vaultKeys.values()) key.close();
+      throw error;
+    }
+  }
+
+  /** Begins to look for new versions. A vault out of reach is reported and stops nothing. */
+  watch(report: Report): void {
+    for (const [name, { key, apply }] of this.vaultKeys)
+      key.watch(apply, (error) => report(`vault key of ${name}`, error));
+  }
+
+  /** A key of a vault may have a new version (a hint). @param azureName name of the vault in Azure */
+  async refresh(azureName: string, keyName: string): Promise<void> {
+    for (const { key, apply } of this.vaultKeys.values()) {
+      if (key.azureName !== azureName.toLowerCase() || key.keyName.toLowerCase() !== keyName.toLowerCase())
+        continue;
+      await key.refresh();
+      await apply();
+    }
+  }
+
+  /** Whether a vault of this name holds one of our signers. */
+  uses(azureName: string): boolean {
+    return [...this.vaultKeys.values()].some(({ key }) => key.azureName === azureName.toLowerCase());
+  }
+
+  close(): void {
+    for (const { key } of this.vaultKeys.values()) key.close();
+  }
+}
+
+interface VaultKey {
+  readonly key: VaultSigningKey;
+  /** Puts the versions that are known now to use. */
+  readonly apply: () => Promise<void>;
+}
+
+async function openCa(
+  environment: KeyReleaseEnvironment,
+  { meshCaRoot }: SignersConfig,
+  baseDir: string,
+  vaultKeys: Map<string, VaultKey>,
+): Promise<CertificateIssuer> {
+  const { SIEGEL_PKI_DIR: dir, SIEGEL_TRUST_DOMAIN: trustDomain } = environment;
+  if (meshCaRoot === undefined) return MeshCa.open({ dir, trustDomain });
+  const { intermediateHours, publishAheadHours, ...settings } = meshCaRoot;
+  const key = await VaultSigningKey.open(settings, { baseDir });
+  vaultKeys.set('mesh root', { key, apply: () => Promise.resolve() });
+  const roots = () => schedule(key, publishAheadHours * 3_600);
+  const ca = await RotatingMeshCa.open({
+    dir,
+    trustDomain,
+    roots: roots(),
+    intermediateDays: intermediateHours / 24,
+  });
+  vaultKeys.set('mesh root', { key, apply: () => ca.update(roots()) });
+  return ca;
+}
+
+async function openTokenKeys(
+  environment: KeyReleaseEnvironment,
+  { tokens }: SignersConfig,
+  baseDir: string,
+  vaultKeys: Map<string, VaultKey>,
+): Promise<{ keys: SigningKeys; rootsPem: () => string | undefined }> {
+  const now = new Date();
+  const dir = environment.SIEGEL_TOKEN_KEY_DIR;
+  if (tokens === undefined) {
+    return { keys: await SigningKeys.open({ dir, alg: 'ES256', now }), rootsPem: () => undefined };
+  }
+  const { mode, localKeyHours, publishAheadSeconds, ...settings } = tokens;
+  const key = await VaultSigningKey.open(settings, { baseDir });
+  vaultKeys.set('tokens', { key, apply: () => Promise.resolve() });
+  if (mode === 'direct') {
+    const keys = SigningKeys.of(schedule(key, publishAheadSeconds));
+    const apply = async () => keys.replace(schedule(key, publishAheadSeconds));
+    vaultKeys.set('tokens', { key, apply });
+    return { keys, rootsPem: () => undefined };
+  }
+  const certified = await CertifiedKeys.open({
+    dir,
+    certifier: () => key.current(),
+    keySeconds: localKeyHours * 3_600,
+    publishAheadSeconds,
+    now,
+  });
+  vaultKeys.set('tokens', { key, apply: () => certified.maintain(new Date()) });
+  return { keys: certified.keys, rootsPem: () => certified.rootsPem() };
+}
+
+/**
+ * The versions of a vault's key as a schedule: each from the time of its creation in the vault, plus the time for which it is published
+ * ahead, so that all replicas agree whenever they learn of it. The first one signs at once.
+ */
+function schedule(key: VaultSigningKey, aheadSeconds: number): ScheduledSigner[] {
+  return key.versions.map(({ signer, createdOn }, index) => ({
+    signer,
+    signsFrom: index === 0 ? new Date(0) : new Date(createdOn.getTime() + aheadSeconds * 1_000),
+  }));
+}
+
+function readConfig(file: string): SignersConfig {
+  try {
+    return readSignersFile(file);
+  } catch (error) {
+    if (!isVaultError(error)) throw error;
+    throw new ConfigurationError([{ variable: 'SIEGEL_SIGNERS_FILE', message: error.message }]);
+  }
+}
