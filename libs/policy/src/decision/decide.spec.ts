@@ -29,7 +29,7 @@ describe('decide', () => {
   secrets:
     - { vault: prod, objectName: db-password, objectType: secret, objectAlias: DB_PASSWORD, as: env, maxStale: 10m }
     - { vault: prod, objectName: tls-edge, objectType: cert, as: file, path: /run/secrets/tls.pem, mode: "440", allowExpired: true }
-    - { vault: prod, objectName: TOKEN, objectType: secret, objectVersion: 0a, as: argv }`,
+    - { vault: prod, objectName: TOKEN, objectType: secret, objectVersion: '${'0a'.repeat(16)}', as: argv }`,
       { trustDomain: 'mesh.shop', tenant: 'shop' },
     );
     const decision = decide(compiled, request());
@@ -68,7 +68,7 @@ describe('decide', () => {
             vault: 'prod',
             objectName: 'TOKEN',
             objectType: 'secret',
-            objectVersion: '0a',
+            objectVersion: '0a'.repeat(16),
             objectAlias: 'TOKEN',
             as: 'argv',
           },

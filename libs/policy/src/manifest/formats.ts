@@ -40,6 +40,17 @@ export const FORMATS = {
   bytes48: hex(48, 'a TDX measurement'),
   sha256: hex(32, 'a SHA-256'),
   fmspc: hex(6, 'an FMSPC'),
+  claimName: {
+    code: 'CLAIM_NAME_INVALID',
+    pattern: /^(?!pubkey-hash$|nonce$|__proto__$)[^\p{Cc}]{1,128}$/u,
+    what: 'the name of a claim besides pubkey-hash and nonce, of 1 to 128 characters',
+  },
+  claimBytes: {
+    code: 'HEX_INVALID',
+    pattern: /^(?:[0-9a-f]{2}){1,2048}$/,
+    what: 'the bytes of the claim as lower-case hexadecimal digits',
+    repair: (text) => (text === '' ? undefined : Buffer.from(text, 'utf8').toString('hex')),
+  },
   advisory: {
     code: 'ADVISORY_ID_INVALID',
     pattern: /^INTEL-SA-[0-9]{5}$/,
@@ -71,8 +82,9 @@ export const FORMATS = {
   },
   objectVersion: {
     code: 'OBJECT_VERSION_INVALID',
-    pattern: /^[0-9A-Za-z-]{1,64}$/,
-    what: 'a vault object version: 1 to 64 letters, digits and hyphens (leave it out for the latest)',
+    pattern: /^[0-9a-f]{32}$/,
+    what: 'a vault object version: 32 lower-case hexadecimal digits (leave it out for the latest)',
+    repair: (text) => (/^[0-9A-Fa-f]{32}$/.test(text) ? text.toLowerCase() : undefined),
   },
   objectAlias: {
     code: 'OBJECT_ALIAS_INVALID',
@@ -155,6 +167,8 @@ export type FormatName =
   | 'bytes48'
   | 'sha256'
   | 'fmspc'
+  | 'claimName'
+  | 'claimBytes'
   | 'advisory'
   | 'name'
   | 'objectName'
