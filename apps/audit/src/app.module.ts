@@ -4,6 +4,7 @@ import { BearerGuard } from './access/bearer.guard.js';
 import { TokenCheck } from './access/token-check.js';
 import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js';
 import { AuditLogModule } from './audit-log.module.js';
+import { DelegationModule } from './delegation/delegation.module.js';
 import { AppendController } from './intake/append.controller.js';
 import { EventsController } from './query/events.controller.js';
 import { ExportController } from './query/export.controller.js';
@@ -35,6 +36,7 @@ export class AppModule {
         // The sequencer's own bound answers first, with the code that says what is full.
         NatsModule.forService('audit', { maxInFlight: environment.SIEGEL_AUDIT_QUEUE_EVENTS + 4_096 }),
         AuditLogModule,
+        DelegationModule,
       ],
       // Fixed paths below /v1/events before the look-up by id.
       controllers: [AppendController, StreamController, ExportController, EventsController, LogController],

@@ -9,6 +9,10 @@ export const auditEnvironment = serviceEnvironment.extend({
   SIEGEL_AUDIT_LOG_KEY_FILE: z
     .string()
     .describe('PEM PKCS#8 Ed25519 key of the log: signs promises and checkpoints; mode 0600'),
+  SIEGEL_SIGNERS_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: which signers are keys of a vault; of it the log service reads "log"'),
   SIEGEL_AUDIT_TOKEN_FILE: z
     .string()
     .optional()
