@@ -8,6 +8,8 @@ export { manifestDigest } from './manifest/digest.js';
 export { manifestJsonSchema } from './manifest/json-schema.js';
 export { ManifestSchema, SGX_TYPES, TCB_STATUSES } from './manifest/schema.js';
 export type { Manifest, SecretEntry, TcbStatusName, Workload } from './manifest/schema.js';
+export { GRAMINE_DELIVERIES, GRAMINE_STRING_BYTES } from './manifest/gramine-schema.js';
+export type { GramineDelivery, GramineEncoding } from './manifest/gramine-schema.js';
 export type { Identity } from './manifest/identity-schema.js';
 export { durationSeconds } from './manifest/formats.js';
 export { isZeroMeasurement, publicSigner } from './lint/public-signers.js';
@@ -22,6 +24,7 @@ export type {
   ConditionValue,
   Decision,
   DecisionRequest,
+  GramineGrant,
   Grants,
   SecretGrant,
 } from './decision/decision.js';

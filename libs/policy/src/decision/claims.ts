@@ -37,4 +37,6 @@ export interface AttestedClaims {
   readonly dynamicPlatform?: boolean | undefined;
   readonly cachedKeys?: boolean | undefined;
   readonly smtEnabled?: boolean | undefined;
+  /** Claims that the enclave chose itself and its report data covers (DICE evidence), as hex by name. */
+  readonly customClaims?: Readonly<Record<string, string>> | undefined;
 }

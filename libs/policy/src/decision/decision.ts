@@ -1,4 +1,5 @@
 import type { BindingConvention } from '#evidence';
+import type { GramineDelivery, GramineEncoding } from '../manifest/gramine-schema.js';
 import type { AttestedClaims } from './claims.js';
 import type { DenialCode } from './denial-codes.js';
 
@@ -48,6 +49,16 @@ export interface Grants {
   readonly sessionLifetimeSeconds: number;
   /** `revoke`: sessions end when their platform falls below policy. `event`: it is only reported. */
   readonly onDegraded: 'event' | 'revoke';
+  /** Only where the manifest says what Gramine's Secret Provisioning may carry. */
+  readonly gramine?: GramineGrant;
+}
+
+/** What Gramine's Secret Provisioning carries: one secret, or all of them as one JSON text. */
+export interface GramineGrant {
+  readonly delivery: GramineDelivery;
+  /** Alias of the one secret; absent for a bundle. */
+  readonly secret?: string;
+  readonly encoding: GramineEncoding;
 }
 
 export interface DecisionRequest {

@@ -31,6 +31,22 @@ describe('each condition', () => {
       condition: 'identity.mrsigner',
     },
     {
+      title: 'a claim of the enclave itself',
+      identity: `{ mrenclave: [${E}], claims: { region: ["6575", "7573"] } }`,
+      bad: { customClaims: { region: '636e', Region: '6575' } },
+      good: { customClaims: { region: '7573', other: '00' } },
+      denial: 'CONFIGURATION_NOT_ALLOWED',
+      condition: 'identity.claims.region',
+    },
+    {
+      title: 'a claim that is absent',
+      identity: `{ mrenclave: [${E}], claims: { toString: ["6575"] } }`,
+      bad: {},
+      good: { customClaims: { toString: '6575' } as never },
+      denial: 'CONFIGURATION_NOT_ALLOWED',
+      condition: 'identity.claims.toString',
+    },
+    {
       title: 'product',
       identity: `{ mrsigner: [${S}], isvprodid: [7, 8], isvsvn: 3 }`,
       bad: { isvProdId: 9 },

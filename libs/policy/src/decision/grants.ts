@@ -1,6 +1,8 @@
 import { durationSeconds } from '../manifest/formats.js';
 import type { Manifest, SecretEntry, Workload } from '../manifest/schema.js';
-import type { CertificateGrant, Grants, SecretGrant } from './decision.js';
+import type { GramineSection } from '../manifest/gramine-schema.js';
+import { secretAlias } from '../manifest/secret-alias.js';
+import type { CertificateGrant, GramineGrant, Grants, SecretGrant } from './decision.js';
 
 export const DEFAULT_CERTIFICATE_TTL_SECONDS = 24 * 3600;
 export const MAX_CERTIFICATE_TTL_SECONDS = 90 * 86_400;
@@ -31,6 +33,7 @@ export function compileGrants(
     secrets: Object.freeze((workload.secrets ?? []).map(secretGrant)),
     ...(certificate ? { certificate: certificateGrant(name, certificate, scope) } : {}),
     ...(argv ? { argv: Object.freeze([...argv]) } : {}),
+    ...(workload.gramine ? { gramine: gramineGrant(workload.gramine, workload.secrets ?? []) } : {}),
     env: Object.freeze({ ...workload.env }),
     tokenTtlSeconds: clamp(ttl, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS),
     sessionLifetimeSeconds: clamp(
@@ -44,24 +47,27 @@ export function compileGrants(
   return Object.freeze(grants);
 }
 
+function gramineGrant(
+  { delivery, secret, encoding }: GramineSection,
+  secrets: readonly SecretEntry[],
+): GramineGrant {
+  // Without a name it is the only secret; that there is exactly one is the lint's to demand.
+  const [only] = secrets;
+  const chosen = delivery === 'json-bundle' ? undefined : (secret ?? (only && secretAlias(only)));
+  return Object.freeze({
+    delivery,
+    ...(chosen === undefined ? {} : { secret: chosen }),
+    encoding: encoding ?? 'none',
+  });
+}
+
 function secretGrant(entry: SecretEntry): SecretGrant {
-  const {
-    vault,
-    objectName,
-    objectType,
-    objectVersion,
-    objectAlias,
-    as,
-    path,
-    mode,
-    allowExpired,
-    maxStale,
-  } = entry;
+  const { vault, objectName, objectType, objectVersion, as, path, mode, allowExpired, maxStale } = entry;
   return Object.freeze({
     vault,
     objectName,
     objectType,
-    objectAlias: objectAlias ?? objectName,
+    objectAlias: secretAlias(entry),
     as,
     ...(objectVersion === undefined ? {} : { objectVersion }),
     ...(path === undefined ? {} : { path }),

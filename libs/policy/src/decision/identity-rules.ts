@@ -23,7 +23,7 @@ export function compileIdentity(identity: Identity): IdentityVariant {
   const rules: Rule[] = [];
   const add = (rule: Rule | undefined) => rule && rules.push(rule);
   const set = (
-    field: Exclude<keyof Identity, 'isvprodid' | 'isvsvn' | 'configsvn'>,
+    field: Exclude<keyof Identity, 'isvprodid' | 'isvsvn' | 'configsvn' | 'claims'>,
     denial: Rule['denial'],
     read: (claims: AttestedClaims) => string | undefined,
   ) => {
@@ -67,6 +67,13 @@ export function compileIdentity(identity: Identity): IdentityVariant {
   set('mrconfigid', 'CONFIGURATION_NOT_ALLOWED', (claims) => claims.mrConfigId);
   set('mrowner', 'CONFIGURATION_NOT_ALLOWED', (claims) => claims.mrOwner);
   set('mrownerconfig', 'CONFIGURATION_NOT_ALLOWED', (claims) => claims.mrOwnerConfig);
+  for (const [name, values] of Object.entries(identity.claims ?? {})) {
+    add(
+      oneOf(`identity.claims.${name}`, 'CONFIGURATION_NOT_ALLOWED', values, ({ customClaims = {} }) =>
+        Object.hasOwn(customClaims, name) ? customClaims[name] : undefined,
+      ),
+    );
+  }
   return { keys: keysOf(identity), rules };
 }
 

@@ -7,6 +7,8 @@ import type { Rule } from './conditions.js';
 /** Accepted where the manifest says nothing. On AKS no SGX node is better than SWHardeningNeeded. */
 export const DEFAULT_TCB_ACCEPT = Object.freeze(['UpToDate', 'SWHardeningNeeded'] as const);
 export const DEFAULT_BINDING: BindingConvention = 'sha256-spki';
+/** Gramine binds the key itself up to 1.7, and claims that hold its hash since 1.8. */
+const GRAMINE_BINDINGS: readonly BindingConvention[] = ['sha256-spki', 'dice-claims'];
 
 /** All conditions of a workload but its identity, in the order in which a denial names the first that fails. */
 export function policyRules(workload: Workload, defaults: Manifest['defaults'], releases: boolean): Rule[] {
@@ -15,7 +17,11 @@ export function policyRules(workload: Workload, defaults: Manifest['defaults'], 
     ...debugRules(workload),
     ...tcbRules(workload.tcb ?? defaults?.tcb ?? {}),
     ...platformRules(workload.platform ?? defaults?.platform ?? {}),
-    ...bindingRules(workload.binding ?? defaults?.binding ?? {}, releases),
+    ...bindingRules(
+      workload.binding ?? defaults?.binding ?? {},
+      releases,
+      workload.gramine ? GRAMINE_BINDINGS : [DEFAULT_BINDING],
+    ),
   ];
 }
 
@@ -136,8 +142,12 @@ function platformRules(platform: PlatformPolicy): Rule[] {
   return rules;
 }
 
-function bindingRules(binding: NonNullable<Workload['binding']>, releases: boolean): Rule[] {
-  const named = binding.convention ?? DEFAULT_BINDING;
+function bindingRules(
+  binding: NonNullable<Workload['binding']>,
+  releases: boolean,
+  preset: readonly BindingConvention[],
+): Rule[] {
+  const named = binding.convention ?? preset;
   const accepted: readonly BindingConvention[] = typeof named === 'string' ? [named] : named;
   // What is sealed must be sealed to a key that the quote binds, whatever the manifest says.
   const usable = releases ? accepted.filter((convention) => BINDINGS[convention].bindsKey) : accepted;

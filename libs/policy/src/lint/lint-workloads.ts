@@ -1,6 +1,7 @@
 import type { Manifest } from '../manifest/schema.js';
 import type { Finding } from '../problem.js';
 import { lintDelivery } from './delivery-lint.js';
+import { lintGramine } from './gramine-lint.js';
 import { lintIdentity } from './identity-lint.js';
 import { lintLifetimes, lintSession } from './lifetime-lint.js';
 import { lintOverlaps } from './overlap-lint.js';
@@ -39,6 +40,7 @@ export function lintWorkloads(
     lintIdentity(view, report);
     lintTrust(view, report);
     lintDelivery(view, report);
+    lintGramine(view, report);
     lintLifetimes(view, report);
   }
   lintOverlaps(views, report);

@@ -55,7 +55,11 @@ const FIELDS = [
 function compatible(a: Identity, b: Identity): boolean {
   const products = (identity: Identity) =>
     typeof identity.isvprodid === 'number' ? [identity.isvprodid] : identity.isvprodid;
-  return intersect(products(a), products(b)) && FIELDS.every((field) => intersect(a[field], b[field]));
+  return (
+    intersect(products(a), products(b)) &&
+    FIELDS.every((field) => intersect(a[field], b[field])) &&
+    Object.keys(a.claims ?? {}).every((name) => intersect(a.claims?.[name], b.claims?.[name]))
+  );
 }
 
 function intersect<T>(a: readonly T[] | undefined, b: readonly T[] | undefined): boolean {

@@ -37,6 +37,10 @@ export const IdentitySchema = z
     mrconfigid: measurement('Accepted MRCONFIGID').optional(),
     mrowner: measurement('Accepted MROWNER').optional(),
     mrownerconfig: measurement('Accepted MROWNERCONFIG').optional(),
+    claims: z
+      .record(text(FORMATS.claimName), list(text(FORMATS.claimBytes), 64))
+      .optional()
+      .describe('Accepted values of attested claims (DICE evidence of RA-TLS certificates), as hex'),
     mrservicetd: measurement('Accepted MRSERVICETD; without it a bound service TD is refused').optional(),
   })
   .meta({ anyOf: [{ required: ['mrenclave'] }, { required: ['mrsigner'] }, { required: ['mrtd'] }] });

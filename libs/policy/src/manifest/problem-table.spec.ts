@@ -255,6 +255,61 @@ const ROWS: Row[] = [
   ],
   ['TEXT_UNQUOTED', 'warning', secret('as: file, path: /a, mode: ‸0400'), '"0400"'],
   ['TEXT_UNQUOTED', 'warning', workload('platform: { fmspc: [‸00906e000000] }'), '"00906e000000"'],
+  // Gramine
+  [
+    'KEY_NOT_USED',
+    'error',
+    workload(
+      'gramine: { delivery: env-string, ‸encoding: hex }\nsecrets: [{ vault: v, objectName: A, objectType: secret, as: env }]',
+    ),
+  ],
+  ['KEY_NOT_USED', 'error', workload('gramine: { delivery: json-bundle, ‸secret: A }')],
+  ['GRAMINE_SECRET_MISSING', 'error', workload('‸gramine: { delivery: raw16 }')],
+  [
+    'GRAMINE_SECRET_MISSING',
+    'error',
+    workload(
+      '‸gramine: { delivery: raw }\nsecrets:\n  - { vault: v, objectName: A, objectType: secret, as: env }\n  - { vault: v, objectName: B, objectType: secret, as: env }',
+    ),
+    'secret: A',
+  ],
+  [
+    'GRAMINE_SECRET_UNKNOWN',
+    'error',
+    workload(
+      'gramine: { delivery: raw, secret: ‸PASWORD }\nsecrets: [{ vault: v, objectName: p, objectType: secret, as: env, objectAlias: PASSWORD }]',
+    ),
+    'PASSWORD',
+  ],
+  [
+    'GRAMINE_SECRET_ARGV',
+    'error',
+    workload(
+      '‸gramine: { delivery: raw }\nargv: ["$(A)"]\nsecrets: [{ vault: v, objectName: A, objectType: secret, as: argv }]',
+    ),
+  ],
+  [
+    'GRAMINE_SIZE_UNFIT',
+    'error',
+    workload(
+      'gramine: { delivery: ‸hex16 }\nsecrets: [{ vault: v, objectName: A, objectType: cert, as: file, path: /a }]',
+    ),
+    'raw',
+  ],
+  [
+    'GRAMINE_SIZE_UNFIT',
+    'error',
+    workload(`‸gramine: { delivery: json-bundle }\nenv: { A: "${'x'.repeat(4_080)}" }`),
+  ],
+  [
+    'BINDING_HOLDS_NO_CHALLENGE',
+    'error',
+    workload(
+      'binding: { challenge: required }\n‸gramine: { delivery: raw }\nsecrets: [{ vault: v, objectName: A, objectType: secret, as: env }]',
+    ),
+  ],
+  ['CLAIM_NAME_INVALID', 'error', identity(`{ mrenclave: [${E}], claims: { ‸pubkey-hash: [aa] } }`)],
+  ['HEX_INVALID', 'error', identity(`{ mrenclave: [${E}], claims: { region: [‸eu] } }`), '6575'],
   // Lifetimes and names
   ['DNS_WILDCARD', 'error', bare('certificate: { dns: [‸"*.shop.svc"] }')],
   ['CERTIFICATE_NAMELESS', 'error', bare('‸certificate: { spiffe: false }')],

@@ -1,6 +1,7 @@
 import { BINDING_CONVENTIONS } from '#evidence';
 import { z } from 'zod';
 import { FORMATS } from './formats.js';
+import { GramineSchema } from './gramine-schema.js';
 import { IdentitySchema } from './identity-schema.js';
 import { list, prose, text } from './schema-parts.js';
 
@@ -162,6 +163,7 @@ export const WorkloadSchema = z.strictObject({
     .optional()
     .describe('Plain values that are no secrets'),
   session: SessionSchema.optional(),
+  gramine: GramineSchema.optional().describe("What Gramine's Secret Provisioning clients receive"),
 });
 
 export const ManifestSchema = z.strictObject({
