@@ -96,7 +96,7 @@ export default tseslint.config(
       deep,
       relativeLib,
       { regex: '^#simulator$', message: 'A service never contains the simulator.' },
-      { regex: '\\.\\./(?!\\.\\./)[a-z0-9-]+/', message: 'A wrapper never imports another wrapper.' },
+      { regex: '^\\.\\./(?!\\.\\./)[a-z0-9-]+/', message: 'A wrapper never imports another wrapper.' },
     ]),
   },
   {

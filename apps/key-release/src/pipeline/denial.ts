@@ -14,6 +14,11 @@ export class Denial extends Error {
     super(reason.message);
   }
 
+  /** The same refusal, with the conditions that held before it. */
+  after({ conditions, workload }: Decision): Denial {
+    return new Denial(this.error, this.reason, conditions, workload);
+  }
+
   static of(code: ErrorCode, reason: { code: string; message: string }): Denial {
     return new Denial(new SiegelError(code, { reason }), reason);
   }

@@ -1,6 +1,7 @@
 import type { AttestRequest, LogPromise, ReleasePayload } from '#contracts';
 import type { BindingConvention } from '#evidence';
 import type { PublicKey } from '#pki';
+import type { Grants } from '#policy';
 import type { SessionClaims } from '../session/session-token.js';
 
 /** What a wrapper protocol hands to the pipeline: evidence and the key that it is said to bind. */
@@ -15,8 +16,22 @@ export interface AttestationInput {
     /** The key that the evidence is said to bind. */
     readonly key: PublicKey;
     readonly challenge?: string;
+    /** Serialized claims that the report data covers (convention `dice-claims`). */
+    readonly claims?: Uint8Array;
   };
+  /** What those claims say besides the key, as hex by name; believed once the binding holds. */
+  readonly customClaims?: Readonly<Record<string, string>>;
   readonly workloadHint?: string;
+  /** For protocols that cannot carry whatever a manifest grants. */
+  readonly carrier?: Carrier;
+}
+
+/** What a protocol that cannot carry everything has to say before the decision is logged and anything leaves. */
+export interface Carrier {
+  /** The part of the grant that can be carried; the rest is neither read nor logged. @throws SiegelError, a denial */
+  select(grants: Grants): Grants;
+  /** Looks at the secrets themselves. @throws SiegelError where they do not fit, a denial */
+  accept(payload: ReleasePayload, grants: Grants): void;
 }
 
 /** What was granted; given to the wrapper only after the log's promise. */

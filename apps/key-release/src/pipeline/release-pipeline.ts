@@ -175,6 +175,7 @@ export class ReleasePipeline {
     const binding = checkBinding(convention, Buffer.from(verdict.claims.reportData, 'hex'), {
       spki: key.spki,
       ...(nonce ? { nonce } : {}),
+      claims: input.binding.claims,
     });
     if (!binding.ok) {
       throw Denial.of('BINDING_MISMATCH', {
@@ -184,8 +185,9 @@ export class ReleasePipeline {
     }
     if (!manifest)
       throw Denial.of('MANIFEST_MISSING', { code: 'MANIFEST_MISSING', message: 'no manifest is in force' });
+    const claims = attestedClaims(verdict.claims, verdict.collateral);
     const decision = decide(manifest.compiled, {
-      claims: attestedClaims(verdict.claims, verdict.collateral),
+      claims: input.customClaims ? { ...claims, customClaims: input.customClaims } : claims,
       ...(input.workloadHint === undefined ? {} : { workloadHint: input.workloadHint }),
       binding: { convention, challenge: nonce !== undefined },
       now: new Date(),
@@ -203,7 +205,12 @@ export class ReleasePipeline {
     const now = new Date();
     const { key, convention, challenge } = input.binding;
     const claims = verdict.claims!;
-    const { payload, secrets, certificate } = await this.collect(decision, key, now);
+    const { carrier } = input;
+    const carried = carrier
+      ? { ...decision, grants: within(decision, () => carrier.select(decision.grants)) }
+      : decision;
+    const { payload, secrets, certificate } = await this.collect(carried, key, now);
+    if (carrier) within(decision, () => carrier.accept(payload, carried.grants));
     const session = randomUUID();
     const tokenId = randomUUID();
     // The event is on its way while the token is signed; neither leaves before the promise is here.
@@ -328,6 +335,16 @@ function asDenial(error: unknown): Denial | undefined {
   const decided = http >= 400 && http < 500 && error.code !== 'RATE_LIMITED';
   if (!decided) return undefined;
   return new Denial(error, error.reason ?? { code: error.code, message: error.message.slice(0, 1_000) });
+}
+
+/** A refusal by the carrier belongs to the decision that was made before. */
+function within<T>(decision: Grant, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    const denial = asDenial(error);
+    throw denial ? denial.after(decision) : error;
+  }
 }
 
 function rejected(verdict: VerdictClaims): Denial {

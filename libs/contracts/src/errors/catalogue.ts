@@ -110,6 +110,13 @@ export const ERROR_CATALOGUE = {
     'This kind of evidence is not supported.',
     'Use an ECDSA quote (version 3, 4 or 5) with a PCK certificate chain.',
   ),
+  EVIDENCE_REPLAYED: entry(
+    403,
+    DENIED,
+    'This key was presented before.',
+    'Make a new key and new evidence for every attestation, as the client libraries do.',
+    true,
+  ),
   PUBLIC_KEY_INVALID: entry(
     400,
     INVALID,
