@@ -23,3 +23,23 @@ export function cloudOf(vaultUrl: string): AzureCloud | undefined {
     AZURE_CLOUDS[cloud].vaultDomains.some((domain) => hostname.endsWith(`.${domain}`)),
   );
 }
+
+/**
+ * Who gives the tokens for a vault: what is configured, else what the environment of AKS workload identity names, else the authority of
+ * the vault's cloud; undefined for a private cloud about which nobody said anything.
+ */
+export function authorityOf(
+  vault: {
+    readonly url: string;
+    readonly cloud?: AzureCloud;
+    readonly identity: { readonly authorityHost?: string };
+  },
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const cloud = vault.cloud ?? cloudOf(vault.url);
+  return (
+    vault.identity.authorityHost ??
+    environment['AZURE_AUTHORITY_HOST'] ??
+    (cloud && AZURE_CLOUDS[cloud].authorityHost)
+  );
+}

@@ -3,7 +3,7 @@ import { AzureCalls } from '../azure/azure-calls.js';
 import { KEY_VAULT_API_VERSION } from '../azure/azure-key-vault.js';
 import { openConnection, type AzureConnection } from '../azure/connection.js';
 import { SYSTEM_CLOCK, type Clock } from '../clock.js';
-import { VaultError, type VaultErrorDetails } from '../errors.js';
+import { isVaultError, VaultError, type VaultErrorDetails } from '../errors.js';
 import { ReadGate } from '../reader/read-gate.js';
 import { ReaderSettings } from '../reader/reader-options.js';
 import { KeyVaultSigner } from './key-vault-signer.js';
@@ -191,12 +191,18 @@ export class VaultSigningKey {
   }
 
   private async gated<T>(what: string, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { value } = await this.gate.run(
-      (signal) => this.calls.guard(what, this.details(), () => read(signal)),
-      this.closing.signal,
-      { sent: () => undefined, failed: () => undefined },
-    );
-    return value;
+    try {
+      const { value } = await this.gate.run(
+        (signal) => this.calls.guard(what, this.details(), () => read(signal)),
+        this.closing.signal,
+        { sent: () => undefined, failed: () => undefined },
+      );
+      return value;
+    } catch (error) {
+      // Where only the status tells: what was not found here is a key.
+      if (!isVaultError(error) || error.code !== 'SECRET_NOT_FOUND') throw error;
+      throw new VaultError('KEY_NOT_FOUND', error.message, error.details, { cause: error });
+    }
   }
 
   private missing(): VaultError {
