@@ -1,4 +1,11 @@
-import { ConfigurationModule, HealthModule, MetricsModule, NatsModule } from '#platform';
+import {
+  ConfigurationModule,
+  HealthModule,
+  HealthRegistry,
+  MetricsModule,
+  NatsModule,
+  NatsRequests,
+} from '#platform';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { AuditModule } from './audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from './environment.js';
@@ -32,6 +39,10 @@ class SettingsModule {
 
 @Module({})
 export class AppModule {
+  constructor(health: HealthRegistry, requests: NatsRequests) {
+    health.register('nats', () => ({ ok: requests.isConnected }));
+  }
+
   static of(environment: KeyReleaseEnvironment, signers: Signers): DynamicModule {
     return {
       module: AppModule,

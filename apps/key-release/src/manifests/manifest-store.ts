@@ -1,10 +1,4 @@
-import {
-  BUCKETS,
-  type ManifestHistory,
-  type ManifestRecord,
-  type ManifestView,
-  SiegelError,
-} from '#contracts';
+import { type ManifestHistory, type ManifestRecord, type ManifestView, SiegelError } from '#contracts';
 import type { AuditEmitter } from '#emitter';
 import { HealthRegistry, NATS_CONNECTION } from '#platform';
 import { compileManifest, parseManifest } from '#policy';
@@ -15,16 +9,24 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { jetstream } from '@nats-io/jetstream';
-import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import type { KvEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { activate, type ActiveManifest, type Deployment } from './active-manifest.js';
 import { HighWaterMarks } from './high-water.js';
+import { ManifestBucket } from './manifest-bucket.js';
 import { ManifestRecords } from './manifest-records.js';
 
-const HISTORY = 64;
+/** The newest version of a tenant's manifest that is known, and where the next one goes. */
+interface Head {
+  readonly version: number;
+  readonly digest?: string;
+  /** Absent where no readable record of this version is left. */
+  readonly current?: { readonly record: ManifestRecord; readonly revision: number };
+  /** Revision of the store's last value of this key, whatever it is. */
+  readonly last: number;
+}
 
 /**
  * The manifests in force, from JetStream KV: changed by compare-and-swap, watched by every replica (a change is in force everywhere
@@ -36,7 +38,7 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly active = new Map<string, ActiveManifest>();
   private readonly marks: HighWaterMarks;
   private readonly deployment: Deployment;
-  private kv: KV | undefined;
+  private opened: ManifestBucket | undefined;
   private watching = false;
   private stopWatching: (() => void) | undefined;
 
@@ -59,25 +61,16 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    this.kv = await new Kvm(jetstream(this.nats)).create(BUCKETS.manifests, {
-      history: HISTORY,
-      replicas: this.environment.SIEGEL_MANIFEST_REPLICAS,
-      description: 'signed manifests by tenant',
-    });
-    const watch = await this.kv.watch();
-    this.stopWatching = () => watch.stop();
-    const { promise: initial, resolve: caughtUp } = Promise.withResolvers<void>();
-    const pending = (await this.kv.status()).values;
-    if (pending === 0) caughtUp();
-    void (async () => {
-      for await (const entry of watch) {
-        await this.accept(entry);
-        if (entry.delta === 0) caughtUp();
-      }
-      this.watching = false;
-    })();
-    await initial;
+    this.opened = await ManifestBucket.open(this.nats, this.environment.SIEGEL_MANIFEST_REPLICAS);
+    const { caughtUp, ended, stop } = await this.opened.follow((entry) => this.accept(entry));
+    this.stopWatching = stop;
+    await caughtUp;
     this.watching = true;
+    void ended
+      .catch((error: unknown) =>
+        this.log.error(`the watch of the manifests failed: ${(error as Error).message}`),
+      )
+      .finally(() => (this.watching = false));
   }
 
   onModuleDestroy(): void {
@@ -89,17 +82,17 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async view(tenant: string): Promise<ManifestView> {
-    const current = await this.current(tenant);
+    const { current } = await this.head(tenant);
     if (!current) throw new SiegelError('NOT_FOUND', { detail: 'this tenant has no manifest yet' });
     return { ...current.record, revision: current.revision };
   }
 
+  /** What stands in the store and bears a trusted signature; anything else there is no version of ours. */
   async history(tenant: string): Promise<ManifestHistory> {
     const history: ManifestHistory['history'] = [];
-    for await (const entry of await this.bucket().history({ key: tenant })) {
-      if (entry.operation !== 'PUT') continue;
-      const { text: _text, ...rest } = await this.records.open(entry.string());
-      history.push({ ...rest, revision: entry.revision });
+    for (const { record, revision } of await this.authentic(tenant)) {
+      const { text: _text, ...rest } = record;
+      history.push({ ...rest, revision });
     }
     return { history };
   }
@@ -112,9 +105,10 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
     const parsed = parseManifest(text);
     if (!parsed.ok) throw new SiegelError('MANIFEST_INVALID', { extensions: { problems: parsed.problems } });
     compileManifest(parsed.manifest, { ...this.deployment, tenant });
-    const current = await this.current(tenant);
-    if ((current?.record.version ?? 0) !== expectedVersion) throw new SiegelError('MANIFEST_CONFLICT');
-    const previous = current && { version: current.record.version, digest: current.record.digest };
+    if (!this.emitter.available) throw new SiegelError('AUDIT_UNAVAILABLE');
+    const head = await this.head(tenant);
+    if (head.version !== expectedVersion) throw new SiegelError('MANIFEST_CONFLICT');
+    const previous = head.digest === undefined ? undefined : { version: head.version, digest: head.digest };
     const record: ManifestRecord = {
       tenant,
       version: expectedVersion + 1,
@@ -137,34 +131,74 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
       },
     });
     const jws = await this.records.sign(record);
+    let revision: number;
     try {
-      const revision = current
-        ? await this.bucket().update(tenant, jws, current.revision)
-        : await this.bucket().create(tenant, jws);
-      this.activate(record, revision);
-      return { ...record, revision };
+      revision = await this.bucket().put(tenant, jws, head.last);
     } catch (error) {
-      this.log.warn(`manifest ${reference.version} of ${tenant} lost its race: ${(error as Error).message}`);
+      const refusal = error as SiegelError;
+      this.log.warn(`manifest ${reference.version} of ${tenant} was not stored: ${refusal.code}`);
       await this.emitter.record({
         tenant,
         type: 'manifest.refused',
         outcome: 'denied',
-        reason: { code: 'MANIFEST_CONFLICT', message: 'another change came first' },
-        data: { revision: current?.revision ?? 0 },
+        reason: refusal.reason ?? { code: refusal.code, message: 'another change came first' },
+        data: { revision: head.last },
       });
-      throw new SiegelError('MANIFEST_CONFLICT', { cause: error });
+      throw refusal;
+    }
+    this.activate(record, revision);
+    return { ...record, revision };
+  }
+
+  /**
+   * What the next version follows: the newest authentic record, whether the store shows it, this replica has it in force, or only
+   * its mark is left. A store that shows something older, forged or nothing is repaired by the next change, not obeyed.
+   */
+  private async head(tenant: string): Promise<Head> {
+    const last = await this.bucket().last(tenant);
+    const revision = last?.revision ?? 0;
+    const stored = last?.text === undefined ? undefined : await this.opens(last.text, tenant);
+    const mark = this.marks.of(tenant);
+    if (stored && stored.version > (mark?.version ?? 0)) {
+      return {
+        version: stored.version,
+        digest: stored.digest,
+        current: { record: stored, revision },
+        last: revision,
+      };
+    }
+    if (!mark) return { version: 0, last: revision };
+    const active = this.active.get(tenant);
+    return {
+      ...mark,
+      ...(active?.record.version === mark.version
+        ? { current: { record: active.record, revision: active.revision } }
+        : {}),
+      last: revision,
+    };
+  }
+
+  private async opens(text: string, tenant: string): Promise<ManifestRecord | undefined> {
+    try {
+      const record = await this.records.open(text);
+      return record.tenant === tenant ? record : undefined;
+    } catch {
+      return undefined;
     }
   }
 
-  private async current(tenant: string): Promise<{ record: ManifestRecord; revision: number } | undefined> {
-    const entry = await this.bucket().get(tenant);
-    if (!entry || entry.operation !== 'PUT') return undefined;
-    return { record: await this.records.open(entry.string()), revision: entry.revision };
+  private async authentic(tenant: string): Promise<{ record: ManifestRecord; revision: number }[]> {
+    const found = [];
+    for (const { text, revision } of await this.bucket().history(tenant)) {
+      const record = await this.opens(text, tenant);
+      if (record) found.push({ record, revision });
+    }
+    return found;
   }
 
-  private bucket(): KV {
-    if (!this.kv) throw new SiegelError('SHUTTING_DOWN', { detail: 'the manifest store is not open' });
-    return this.kv;
+  private bucket(): ManifestBucket {
+    if (!this.opened) throw new SiegelError('SHUTTING_DOWN', { detail: 'the manifest store is not open' });
+    return this.opened;
   }
 
   /** A record that is forged, unreadable or older than one already seen changes nothing, and is an event. */
@@ -199,7 +233,27 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       this.activate(record, entry.revision);
     } catch (error) {
-      this.refuseRecord(entry, 'MANIFEST_INVALID', (error as Error).message);
+      return this.refuseRecord(entry, 'MANIFEST_INVALID', (error as Error).message);
+    }
+  }
+
+  /** After a start, the last value may be one that is refused: what was in force before it is in force still. */
+  private async restore(tenant: string): Promise<void> {
+    const mark = this.marks.of(tenant);
+    const candidates = (await this.authentic(tenant))
+      .filter(
+        ({ record: { version, digest } }) =>
+          !mark || version > mark.version || (version === mark.version && digest === mark.digest),
+      )
+      .sort((a, b) => b.record.version - a.record.version);
+    for (const { record, revision } of candidates) {
+      try {
+        return this.activate(record, revision);
+      } catch (error) {
+        this.log.warn(
+          `manifest ${record.version} of ${tenant} cannot be restored: ${(error as Error).message}`,
+        );
+      }
     }
   }
 
@@ -211,7 +265,7 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
     this.log.log(`manifest ${record.version} of tenant ${record.tenant} is in force`);
   }
 
-  private refuseRecord(entry: KvEntry, code: string, message: string): void {
+  private async refuseRecord(entry: KvEntry, code: string, message: string): Promise<void> {
     this.log.error({
       msg: 'manifest record refused',
       tenant: entry.key,
@@ -230,5 +284,11 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
       .catch((error: unknown) =>
         this.log.error(`the refusal could not be logged yet: ${(error as Error).message}`),
       );
+    if (this.active.has(entry.key)) return;
+    try {
+      await this.restore(entry.key);
+    } catch (error) {
+      this.log.error(`no earlier manifest of ${entry.key} could be restored: ${(error as Error).message}`);
+    }
   }
 }
