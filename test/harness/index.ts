@@ -19,3 +19,4 @@ export { entryBytes, numberingFaults, OfflineChecks } from './log-checks.js';
 export { certificateFor, envSecret, fileSecret, manifestOf, type WorkloadMembers } from './manifests.js';
 export { sendRaw, type RawAnswer } from './raw-https.js';
 export { expectProblem, Refusals } from './refusals.js';
+export { Replica } from './replica.js';
