@@ -6,7 +6,7 @@ export { BINARY, PEM, PKCS12 } from './content-type.js';
 export { readCertificateBundle, type CertificateBundle } from './certificate/certificate-bundle.js';
 export { readPkcs12, writePkcs12, type Pkcs12Content } from './certificate/pkcs12.js';
 export { EmbeddedVault, type EmbeddedVaultOptions } from './embedded/embedded-vault.js';
-export { AZURE_CLOUDS, cloudOf, type AzureCloud } from './azure/clouds.js';
+export { authorityOf, AZURE_CLOUDS, cloudOf, type AzureCloud } from './azure/clouds.js';
 export { AzureKeyVault, KEY_VAULT_API_VERSION, type AzureKeyVaultOptions } from './azure/azure-key-vault.js';
 export { openConnection, type AzureConnection } from './azure/connection.js';
 export { makeCredential, type IdentityOptions } from './azure/identity.js';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { TokenCredential } from '@azure/identity';
 import { isVaultError, VaultError } from '../errors.js';
 import type { AzureConnectionConfig } from '../registry/vaults-config.js';
-import { AZURE_CLOUDS, cloudOf } from './clouds.js';
+import { authorityOf } from './clouds.js';
 import { makeCredential } from './identity.js';
 import { makeTransport, type Transport } from './transport.js';
 
@@ -29,10 +29,7 @@ export function openConnection(
   try {
     const caFile = settings.caFile === undefined ? {} : { caFile: resolve(baseDir, settings.caFile) };
     const connect = settings.connectAddress === undefined ? {} : { connectAddress: settings.connectAddress };
-    const cloud = settings.cloud ?? cloudOf(settings.url);
-    // The environment of AKS workload identity names the authority too; what is configured comes first.
-    const fallback = process.env['AZURE_AUTHORITY_HOST'] ?? (cloud && AZURE_CLOUDS[cloud].authorityHost);
-    const authorityHost = settings.identity.authorityHost ?? fallback;
+    const authorityHost = authorityOf(settings, process.env);
     const identity = { ...settings.identity, ...(authorityHost === undefined ? {} : { authorityHost }) };
     // The authority is another host: an address that stands in for the vault's must not be dialled for it.
     const identityTransport = makeTransport(caFile);

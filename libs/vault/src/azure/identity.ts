@@ -29,12 +29,31 @@ export interface IdentityOptions {
 
 const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 };
 
+/** What the SDK says when it reached nobody; it names no host then. */
+const NOT_REACHED = /network_error|endpoints_resolution_error|openid_config_error/;
+
 /** @throws VaultError VAULT_MISCONFIGURED when a setting is missing that the kind of identity needs */
 export function makeCredential(
   options: IdentityOptions,
   transport: Transport,
   vault: string,
 ): TokenCredential {
+  const credential = credentialOf(options, transport, vault);
+  const authority = options.authorityHost ?? process.env['AZURE_AUTHORITY_HOST'] ?? 'of the public cloud';
+  return {
+    getToken: async (scopes, more) => {
+      try {
+        return await credential.getToken(scopes, more);
+      } catch (error) {
+        if (error instanceof Error && NOT_REACHED.test(error.message))
+          error.message = `the authority ${authority} was not reached: ${error.message}`;
+        throw error;
+      }
+    },
+  };
+}
+
+function credentialOf(options: IdentityOptions, transport: Transport, vault: string): TokenCredential {
   const { kind, tenantId, clientId, tokenFile, authorityHost, disableInstanceDiscovery } = options;
   const shared = {
     additionalPolicies: transport.policies,
