@@ -7,6 +7,7 @@ import {
   NatsRequests,
 } from '#platform';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { AppraisalModule } from './appraisal/appraisal.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from './environment.js';
 import { ManifestsModule } from './manifests/manifests.module.js';
@@ -57,6 +58,7 @@ export class AppModule {
         VaultsModule,
         ManifestsModule,
         PipelineModule,
+        AppraisalModule,
         ...WRAPPER_MODULES,
       ],
       controllers: [SecretsController],

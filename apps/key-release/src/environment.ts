@@ -77,6 +77,20 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
   SIEGEL_VERIFY_TIMEOUT_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
   SIEGEL_AUDIT_TIMEOUT_MS: z.coerce.number().int().min(100).max(60_000).default(3_000),
   SIEGEL_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(65_536).default(4_096),
+  SIEGEL_APPRAISAL_INTERVAL_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(3_600)
+    .describe('How often the platforms of live sessions are judged again, besides when collateral changes'),
+  SIEGEL_APPRAISAL_MAX_AGE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(60)
+    .max(30 * 86_400)
+    .default(86_400)
+    .describe('Age of the last appraisal beyond which tokens are no longer renewed'),
   SIEGEL_MANIFEST_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
 });
 export type KeyReleaseEnvironment = z.output<typeof keyReleaseEnvironment>;

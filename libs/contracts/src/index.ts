@@ -43,6 +43,7 @@ export {
   RevocationRecord,
   RevocationView,
 } from './messages/session.js';
+export { VAULT_CHANGE_TYP, VaultChange } from './messages/vault-change.js';
 export { MANIFEST_TYP, ManifestHistory, ManifestRecord, ManifestView } from './messages/manifest.js';
 export {
   AUDIT_EVENT_TYPES,

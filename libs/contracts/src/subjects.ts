@@ -11,6 +11,8 @@ export const SUBJECTS = {
   events: 'siegel.events',
   /** Collateral became newer: live evidence is to be appraised again. Published by verifiers. */
   collateralChanged: 'siegel.v1.collateral.changed',
+  /** An object of a vault changed, or may have: a signed hint of one key-release to all. */
+  vaultChanged: 'siegel.v1.vault.changed',
 } as const;
 
 export const QUEUES = { verifier: 'quote-verifier', audit: 'audit' } as const;

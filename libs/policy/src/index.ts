@@ -16,6 +16,7 @@ export { isZeroMeasurement, publicSigner } from './lint/public-signers.js';
 export { DOCUMENT_LIMITS } from './document/limits.js';
 export { compileManifest, PolicyError } from './decision/compile.js';
 export type { CompiledManifest, CompiledWorkload, CompileOptions } from './decision/compile.js';
+export { MAX_SESSION_SECONDS } from './decision/grants.js';
 export { decide } from './decision/decide.js';
 export type { AttestedClaims } from './decision/claims.js';
 export type {

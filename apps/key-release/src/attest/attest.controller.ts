@@ -67,6 +67,7 @@ export function sealedResponse(granted: Granted, key: PublicKey): AttestResponse
     token: granted.token,
     tokenType: 'DPoP',
     expiresAt: granted.expiresAt.toISOString(),
+    sessionEndsAt: granted.sessionEndsAt.toISOString(),
     session: granted.session,
     workload: granted.workload,
     simulated: granted.simulated,

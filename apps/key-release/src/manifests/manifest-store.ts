@@ -73,6 +73,11 @@ export class ManifestStore implements OnApplicationBootstrap, OnModuleDestroy {
       .finally(() => (this.watching = false));
   }
 
+  /** All manifests that are in the bucket have been seen. */
+  get complete(): boolean {
+    return this.watching;
+  }
+
   onModuleDestroy(): void {
     this.stopWatching?.();
   }

@@ -41,6 +41,8 @@ export interface Granted {
   readonly simulated: boolean;
   readonly token: string;
   readonly expiresAt: Date;
+  /** No token outlives it; then the enclave attests again. */
+  readonly sessionEndsAt: Date;
   /** In the clear, in memory: the wrapper seals it to the bound key or sends it over the attested channel. */
   readonly payload: ReleasePayload;
   readonly promise: LogPromise;

@@ -9,6 +9,6 @@ import { VerificationClient } from './verification.js';
 @Global()
 @Module({
   providers: [VerificationClient, SecretCollector, CertificateIssuance, SessionTokens, ReleasePipeline],
-  exports: [ReleasePipeline, SessionTokens],
+  exports: [ReleasePipeline, SessionTokens, VerificationClient],
 })
 export class PipelineModule {}

@@ -6,6 +6,8 @@ import { decide, renderArgv, type Decision } from '#policy';
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
+import { PlatformRegistry } from '../appraisal/platform-registry.js';
+import { SessionStandings } from '../appraisal/session-standing.js';
 import type { ActiveManifest } from '../manifests/active-manifest.js';
 import { ManifestStore } from '../manifests/manifest-store.js';
 import { SessionTokens } from '../session/session-token.js';
@@ -13,6 +15,7 @@ import { attestedClaims, evidenceEnvelope, evidenceRecord } from './attested-cla
 import { CertificateIssuance, type IssuedCertificate } from './certificate-issuance.js';
 import { conditionRecords, Denial } from './denial.js';
 import type { AttestationInput, Granted, ReleaseInput } from './interface.js';
+import { earlier, renewed, sessionEnd, tokenLifetime } from './session-life.js';
 import { SecretCollector, type CollectedSecrets } from './secret-collection.js';
 import { VerificationClient } from './verification.js';
 
@@ -34,6 +37,8 @@ export class ReleasePipeline {
     private readonly secrets: SecretCollector,
     private readonly certificates: CertificateIssuance,
     private readonly tokens: SessionTokens,
+    private readonly platforms: PlatformRegistry,
+    private readonly standings: SessionStandings,
     @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
     @Inject(CHALLENGES) private readonly challenges: ChallengeMinter,
   ) {}
@@ -58,40 +63,50 @@ export class ReleasePipeline {
     this.requireLog();
     const { session, tenant } = input;
     const manifest = this.manifests.inForce(tenant);
+    const standing = this.standings.of(session);
     try {
+      if (standing.revoked) throw Denial.of('SESSION_REVOKED', standing.revoked);
       if (!manifest)
         throw Denial.of('MANIFEST_MISSING', { code: 'MANIFEST_MISSING', message: 'no manifest is in force' });
       const now = new Date();
       const decision = decide(manifest.compiled, {
-        claims: attestedClaims(session.claims, session.collateral),
+        claims: attestedClaims(standing.claims, standing.collateral),
         workloadHint: session.workload,
         binding: { convention: session.binding as never, challenge: session.challenge },
         now,
       });
       if (decision.outcome === 'denied') throw Denial.fromDecision(decision);
+      const ends = sessionEnd(session, decision);
+      if (ends.getTime() <= now.getTime())
+        throw Denial.of('SESSION_ENDED', {
+          code: 'SESSION_ENDED',
+          message: `the session ended at ${ends.toISOString()}`,
+        });
       const { payload, secrets, certificate } = await this.collect(decision, input.key, now);
-      const remaining = Math.max(1, Math.floor((session.expiresAt.getTime() - now.getTime()) / 1_000));
-      const tokenId = session.tokenId;
+      const tokenId = randomUUID();
       const recorded = await this.audit.record({
         tenant,
         type: 'release.granted',
         outcome: 'granted',
         workload: decision.workload,
         session: session.session,
-        ...evidenceEnvelope(session.claims),
+        ...evidenceEnvelope(standing.claims),
         data: {
           protocol: input.protocol,
           boundKey: input.key.thumbprint,
           manifest: reference(manifest),
           grants: secrets.records,
           ...(certificate ? { certificate: certificate.record } : {}),
+          tokenId,
         },
       });
+      // A platform that nobody watches serves no longer than the token that its evidence brought.
+      const until = standing.renewable ? ends : earlier(ends, session.expiresAt);
       const { token, expiresAt } = await this.tokens.issue(
-        { ...claimsOf(session), manifest: reference(manifest) },
+        { ...renewed(session, standing), manifest: reference(manifest) },
         input.key,
         tokenId,
-        remaining,
+        tokenLifetime(decision, now, until),
         now,
       );
       return {
@@ -100,6 +115,7 @@ export class ReleasePipeline {
         simulated: session.simulated,
         token,
         expiresAt,
+        sessionEndsAt: ends,
         payload,
         promise: recorded.promise,
       };
@@ -113,7 +129,7 @@ export class ReleasePipeline {
         reason: denial.reason,
         workload: session.workload,
         session: session.session,
-        ...evidenceEnvelope(session.claims),
+        ...evidenceEnvelope(standing.claims),
         data: {
           protocol: input.protocol,
           boundKey: input.key.thumbprint,
@@ -213,6 +229,8 @@ export class ReleasePipeline {
     if (carrier) within(decision, () => carrier.accept(payload, carried.grants));
     const session = randomUUID();
     const tokenId = randomUUID();
+    const startedAt = now.getTime();
+    const ends = new Date(startedAt + decision.grants.sessionLifetimeSeconds * 1_000);
     // The event is on its way while the token is signed; neither leaves before the promise is here.
     const recording = this.audit.record({
       tenant: input.tenant,
@@ -248,19 +266,33 @@ export class ReleasePipeline {
           evidence: verdict.evidence.signedRegionSha256 ?? verdict.evidence.sha256,
           claims,
           ...(verdict.collateral ? { collateral: verdict.collateral } : {}),
+          startedAt,
+          endsAt: ends.getTime(),
+          ...(verdict.appraisalKey === undefined ? {} : { appraisalKey: verdict.appraisalKey }),
+          appraisedAt: verdict.iat * 1_000,
         },
         key,
         tokenId,
-        decision.grants.tokenTtlSeconds,
+        tokenLifetime(decision, now, ends),
         now,
       ),
     ]);
+    this.platforms.opened({
+      verdict,
+      evidence: input.evidence,
+      format: input.format,
+      tenant: input.tenant,
+      workload: decision.workload,
+      startedAt,
+      endsAt: ends.getTime(),
+    });
     return {
       session,
       workload: decision.workload,
       simulated: claims.simulated,
       token: issued.token,
       expiresAt: issued.expiresAt,
+      sessionEndsAt: ends,
       payload,
       promise: recorded.promise,
     };
@@ -363,8 +395,3 @@ function rejected(verdict: VerdictClaims): Denial {
 const malformed = (code: string): boolean => /^(QUOTE|EVIDENCE)_/.test(code) && !/SIGNATURE/.test(code);
 
 const reference = ({ record }: ActiveManifest) => ({ version: record.version, digest: record.digest });
-
-function claimsOf(session: ReleaseInput['session']) {
-  const { tokenId: _id, expiresAt: _expiry, thumbprint: _key, ...claims } = session;
-  return claims;
-}

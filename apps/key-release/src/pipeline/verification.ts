@@ -21,7 +21,7 @@ export class VerificationClient {
     @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
   ) {}
 
-  async verify(input: AttestationInput): Promise<VerdictClaims> {
+  async verify(input: Pick<AttestationInput, 'tenant' | 'format' | 'evidence'>): Promise<VerdictClaims> {
     const requestId = randomUUID();
     const evidence = Buffer.from(input.evidence.buffer, input.evidence.byteOffset, input.evidence.length);
     const request = `{"v":1,"requestId":"${requestId}","tenant":"${input.tenant}","format":"${input.format}","evidence":"${evidence.toString('base64url')}"}`;

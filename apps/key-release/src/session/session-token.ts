@@ -22,6 +22,14 @@ const SiegelClaims = z.object({
   evidence: z.string(),
   claims: QuoteClaims,
   collateral: CollateralSummary.optional(),
+  /** Of the attestation, in milliseconds since 1970. */
+  startedAt: z.number().int().optional(),
+  /** No token of the session lives longer, in milliseconds since 1970. */
+  endsAt: z.number().int().optional(),
+  /** What the platform's continuous appraisal goes by, as in the verdict. */
+  appraisalKey: z.string().optional(),
+  /** When the TCB status in `claims` was found, in milliseconds since 1970. */
+  appraisedAt: z.number().int().optional(),
 });
 export type SessionClaims = z.infer<typeof SiegelClaims> & {
   readonly tokenId: string;

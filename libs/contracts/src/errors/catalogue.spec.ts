@@ -21,7 +21,9 @@ describe('the error catalogue', () => {
 
 describe('SiegelError', () => {
   it('keeps the reason for the operator out of the problem', () => {
-    const error = new SiegelError('RELEASE_DENIED', { reason: { code: 'X', message: 'isvsvn 3 is below 5' } });
+    const error = new SiegelError('RELEASE_DENIED', {
+      reason: { code: 'X', message: 'isvsvn 3 is below 5' },
+    });
     expect(JSON.stringify(problemOf(error))).not.toContain('isvsvn');
   });
 

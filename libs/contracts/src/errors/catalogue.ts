@@ -266,6 +266,13 @@ export const ERROR_CATALOGUE = {
     'The proof of possession was used before.',
     'Sign a fresh DPoP proof for every request.',
   ),
+  STORE_UNAVAILABLE: entry(
+    503,
+    UNAVAILABLE,
+    'The shared store did not take the change.',
+    'Repeat the request; the operator checks NATS JetStream.',
+    true,
+  ),
   SESSION_ENDED: entry(401, UNAUTHENTICATED, 'The session has ended.', 'Attest again.'),
   SESSION_REVOKED: entry(
     403,
@@ -284,6 +291,26 @@ export const ERROR_CATALOGUE = {
     DENIED,
     'This credential does not allow that.',
     'Use a credential with the needed role.',
+  ),
+
+  // Notifications of the vault
+  HOOK_UNAUTHENTICATED: entry(
+    401,
+    UNAUTHENTICATED,
+    'The notification is not authenticated.',
+    'Configure the Event Grid subscription with the secret or the Entra application of this deployment.',
+  ),
+  HOOK_EVENT_INVALID: entry(
+    400,
+    INVALID,
+    'The notification is not one of Event Grid.',
+    'Send Event Grid or CloudEvents 1.0 schema, at most 64 events and 64 KiB at once.',
+  ),
+  HOOK_TOPIC_UNKNOWN: entry(
+    403,
+    DENIED,
+    'The notification is about a vault that is not configured here.',
+    'Subscribe this endpoint to the vaults of SIEGEL_VAULTS_FILE only.',
   ),
 
   // Audit

@@ -3,7 +3,7 @@ import { AttestationDenied, AttestationGranted } from './attestation/attestation
 import { LogDuplicate, LogForged, LogGap, LogReordered } from './log/log.js';
 import { ManifestRefused, ManifestSet } from './manifest/manifest.js';
 import { ReleaseDenied, ReleaseGranted } from './release/release.js';
-import { SecretDeleted, SecretSet } from './secret/secret.js';
+import { SecretDeleted, SecretRotated, SecretSet, SecretWithdrawn } from './secret/secret.js';
 import { ServiceStarted, ServiceStopped } from './service/service.js';
 import { SessionReappraised, SessionRevoked } from './session/session.js';
 import { base64url } from '../messages/verify.js';
@@ -18,6 +18,8 @@ export const AuditEvent = z.discriminatedUnion('type', [
   ManifestRefused,
   SecretSet,
   SecretDeleted,
+  SecretRotated,
+  SecretWithdrawn,
   ServiceStarted,
   ServiceStopped,
   SessionReappraised,

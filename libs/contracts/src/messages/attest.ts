@@ -48,6 +48,9 @@ export const AttestResponse = z.object({
   token: z.string().describe('Attestation token: ES256 JWT, at most 15 minutes, cnf = the bound key.'),
   tokenType: z.literal('DPoP'),
   expiresAt: z.iso.datetime(),
+  sessionEndsAt: z.iso
+    .datetime()
+    .describe('Until then GET /v1/release renews the token; after that the enclave attests again.'),
   session: z.string(),
   workload: z.string(),
   simulated: z.boolean(),

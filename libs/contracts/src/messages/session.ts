@@ -40,6 +40,9 @@ export const AppraisalRecord = z.object({
   v: z.literal(1),
   /** `appraisalKey` of the verdicts. */
   key: hex(32),
+  tee: z.enum(['sgx', 'tdx']),
+  fmspc: hex(6),
+  simulated: z.boolean(),
   appraisal: Appraisal,
   /** Evidence of one of the enclaves, to be judged again. */
   sample: z.object({
