@@ -48,10 +48,11 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
     publish: [
       SUBJECTS.verify,
       SUBJECTS.auditAppend,
+      SUBJECTS.vaultChanged,
       ...bucketApi(BUCKETS.manifests),
       ...bucketApi(BUCKETS.sessions),
     ],
-    subscribe: [SUBJECTS.collateralChanged],
+    subscribe: [SUBJECTS.collateralChanged, SUBJECTS.vaultChanged],
   },
   audit: {
     publish: [`${SUBJECTS.events}.>`, ...streamApi(STREAMS.events)],
