@@ -24,5 +24,7 @@ export const TrustFile = z.strictObject({
   manifestSigners: z.array(PublicJwk).min(1),
   /** Ed25519 keys of the audit log (promises and checkpoints). */
   logs: z.array(z.strictObject({ origin: z.string(), jwk: PublicJwk })).min(1),
+  /** Verifier keys (C2SP signed-note, cosignature/v1) of the witnesses of these logs. */
+  witnesses: z.array(z.string().max(2_048)).max(16).optional(),
 });
 export type TrustFile = z.infer<typeof TrustFile>;

@@ -69,6 +69,14 @@ export {
   type VerifiedCheckpoint,
 } from './checkpoint.js';
 export {
+  MAX_ADD_CHECKPOINT_BYTES,
+  formatAddCheckpoint,
+  judgeCheckpoint,
+  parseAddCheckpoint,
+  type AddCheckpoint,
+  type WitnessVerdict,
+} from './witness-protocol.js';
+export {
   formatTlogProof,
   parseTlogProof,
   verifyTlogProof,
