@@ -21,7 +21,7 @@ import { CollateralController } from './collateral/collateral.controller.js';
 import { CollateralMetrics } from './collateral/collateral-metrics.js';
 import { CollateralService } from './collateral/collateral.service.js';
 import { COLLATERAL_SETTINGS, collateralSettings } from './collateral/collateral-settings.js';
-import { openSources } from './collateral/sources/source-list.js';
+import { openSources } from './collateral/source-list.js';
 import type { VerifierEnvironment } from './config/environment.js';
 import { trustAnchors } from './config/trust-anchors.js';
 import { openEngine } from './engine/engine-choice.js';

@@ -1,7 +1,14 @@
+import {
+  type CollateralKey,
+  type CollateralSource,
+  keyText,
+  type PckQuery,
+  SourceError,
+  type UpdateChannel,
+} from '#collateral';
 import { CollateralEpoch, DcapError, type CollateralBundle, type TrustAnchor } from '#dcap';
 import { Logger } from '@nestjs/common';
 import { pauseAfter } from './back-off.js';
-import { keyText, type CollateralKey, type UpdateChannel } from './collateral-key.js';
 import {
   CollateralRefused,
   CollateralRollback,
@@ -10,7 +17,6 @@ import {
 } from './collateral-failure.js';
 import type { CollateralMetrics } from './collateral-metrics.js';
 import type { RollbackGuard } from './rollback-guard.js';
-import { SourceError, type CollateralSource, type PckQuery } from './sources/collateral-source.js';
 
 /** Collateral that verified. */
 export interface VerifiedCollateral {
@@ -115,6 +121,11 @@ export class CollateralFetcher {
     throw new CollateralUnavailable(
       failures.length === 0 ? 'no source looks PCK certificates up' : failures.join('; '),
     );
+  }
+
+  /** Calls when a source says that what it has may have changed. */
+  onSourceChange(listener: () => void): void {
+    for (const source of this.sources) source.onChange?.(listener);
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { type CollateralKey, type CollateralSource, SourceError } from '#collateral';
 import { trustAnchorFromPem, type CollateralBundle } from '#dcap';
 import { SimulatedSgx } from '#simulator';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -8,11 +9,9 @@ import { Registry } from 'prom-client';
 import { CollateralRefused, CollateralUnavailable } from './collateral-failure.js';
 import { CollateralFetcher } from './collateral-fetcher.js';
 import { CollateralKeeper } from './collateral-keeper.js';
-import type { CollateralKey } from './collateral-key.js';
 import { CollateralMetrics } from './collateral-metrics.js';
 import { RollbackGuard } from './rollback-guard.js';
 import { NoSharedCache } from './shared-cache/shared-cache.js';
-import { SourceError, type CollateralSource } from './sources/collateral-source.js';
 
 const start = Date.parse('2026-11-23T12:00:00Z');
 const day = 86_400_000;

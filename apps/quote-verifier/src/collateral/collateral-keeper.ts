@@ -1,8 +1,8 @@
+import { type CollateralKey, keyText } from '#collateral';
 import { Logger } from '@nestjs/common';
 import { pauseAfter, refreshAfter } from './back-off.js';
 import { CollateralRefused, CollateralUnavailable } from './collateral-failure.js';
 import type { CollateralFetcher, VerifiedCollateral } from './collateral-fetcher.js';
-import { keyText, type CollateralKey } from './collateral-key.js';
 import type { RollbackGuard } from './rollback-guard.js';
 import type { SharedCache } from './shared-cache/shared-cache.js';
 
@@ -67,6 +67,7 @@ export class CollateralKeeper {
   async start(prefetch: readonly CollateralKey[]): Promise<void> {
     await this.shared.watch((key) => this.sharedChanged(key));
     this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.fetcher.onSourceChange(() => this.lookAgain());
     for (const key of prefetch) {
       const slot = this.slotOf(key);
       slot.wanted = true;
@@ -280,6 +281,21 @@ export class CollateralKeeper {
       .finally(() => {
         slot.adopting = false;
       });
+  }
+
+  /** A source has something else than before: what failed may go now, and what is held may be replaced. */
+  private lookAgain(): void {
+    for (const slot of this.slots.values()) {
+      slot.notBefore = 0;
+      slot.failure = undefined;
+      if (slot.held === undefined && !slot.wanted) continue;
+      const soon = (): void => {
+        slot.refreshAt = this.now();
+      };
+      // A fetch under way may have asked before the change.
+      if (slot.fetching === undefined) soon();
+      else void slot.fetching.then(soon, soon);
+    }
   }
 
   private tick(): void {

@@ -1,7 +1,7 @@
+import { type CollateralKey, keyText } from '#collateral';
 import { METRICS } from '#platform';
 import { Inject, Injectable } from '@nestjs/common';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { keyText, type CollateralKey } from './collateral-key.js';
 import type { VerifiedCollateral } from './collateral-fetcher.js';
 
 /** How the sources answer and when what is held expires. */

@@ -1,10 +1,9 @@
+import type { CollateralKey, CollateralSource, PckCa, UpdateChannel } from '#collateral';
 import type { TrustAnchor } from '#dcap';
 import type { Signer } from '#pki';
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import type { VerifierEnvironment } from '../config/environment.js';
-import type { CollateralKey, PckCa, UpdateChannel } from './collateral-key.js';
-import type { CollateralSource } from './sources/collateral-source.js';
 
 export const COLLATERAL_SETTINGS = Symbol('COLLATERAL_SETTINGS');
 

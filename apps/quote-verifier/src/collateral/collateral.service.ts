@@ -1,3 +1,4 @@
+import type { CollateralKey, PckQuery } from '#collateral';
 import { SUBJECTS } from '#contracts';
 import type { CollateralBundle } from '#dcap';
 import { NATS_CONNECTION } from '#platform';
@@ -12,7 +13,6 @@ import {
 import { CollateralUnavailable } from './collateral-failure.js';
 import { CollateralFetcher, type VerifiedCollateral } from './collateral-fetcher.js';
 import { CollateralKeeper } from './collateral-keeper.js';
-import type { CollateralKey } from './collateral-key.js';
 import { CollateralMetrics } from './collateral-metrics.js';
 import type { HeldEpoch } from './collateral-report.js';
 import { COLLATERAL_SETTINGS, type CollateralSettings } from './collateral-settings.js';
@@ -20,7 +20,6 @@ import { PckChains } from './pck-chains.js';
 import { RollbackGuard } from './rollback-guard.js';
 import { openSharedCache } from './shared-cache/jetstream-cache.js';
 import { NoSharedCache } from './shared-cache/shared-cache.js';
-import type { PckQuery } from './sources/collateral-source.js';
 
 type Installed = (key: CollateralKey, collateral: VerifiedCollateral) => void;
 

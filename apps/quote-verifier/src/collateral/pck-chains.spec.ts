@@ -1,7 +1,7 @@
+import type { PckQuery } from '#collateral';
 import { describe, expect, it } from '@jest/globals';
 import { CollateralUnavailable } from './collateral-failure.js';
 import { PckChains } from './pck-chains.js';
-import type { PckQuery } from './sources/collateral-source.js';
 
 const query = (qeId: string): PckQuery => ({
   qeId,

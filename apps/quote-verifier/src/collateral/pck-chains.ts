@@ -1,7 +1,7 @@
+import type { PckQuery } from '#collateral';
 import { LRUCache } from 'lru-cache';
 import { CollateralUnavailable } from './collateral-failure.js';
 import type { CollateralFetcher } from './collateral-fetcher.js';
-import type { PckQuery } from './sources/collateral-source.js';
 
 const FOUND_MS = 3_600_000;
 const MISSED_MS = 60_000;

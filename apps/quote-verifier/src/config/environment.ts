@@ -1,6 +1,6 @@
+import { sourceAddress } from '#collateral';
 import { flag, list, milliseconds, serviceEnvironment } from '#platform';
 import { z } from 'zod';
-import { sourceAddress } from './source-address.js';
 
 export const SOURCE_NAMES = ['bundle', 'pccs', 'pcs', 'thim'] as const;
 export type SourceName = (typeof SOURCE_NAMES)[number];

@@ -1,6 +1,5 @@
+import type { CollateralKey, PckQuery } from '#collateral';
 import type { ErrorCode } from '#contracts';
-import type { CollateralKey } from '../collateral/collateral-key.js';
-import type { PckQuery } from '../collateral/sources/collateral-source.js';
 import type { Refusal } from '../verdict/verdict-claims.js';
 
 /** What became of one request; plain data, because it may come from a worker thread. */

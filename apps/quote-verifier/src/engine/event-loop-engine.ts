@@ -1,4 +1,4 @@
-import type { CollateralKey } from '../collateral/collateral-key.js';
+import type { CollateralKey } from '#collateral';
 import type { VerifiedCollateral } from '../collateral/collateral-fetcher.js';
 import type { Attempt, Findings } from './attempt.js';
 import type { VerdictMaker } from './verdict-maker.js';

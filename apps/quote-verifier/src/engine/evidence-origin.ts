@@ -1,3 +1,4 @@
+import type { CollateralKey } from '#collateral';
 import {
   COLLATERAL_FIELDS,
   verifyQuote,
@@ -8,7 +9,6 @@ import {
 } from '#dcap';
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { CollateralKey } from '../collateral/collateral-key.js';
 
 const MAX_KNOWN = 4_096;
 

@@ -1,3 +1,4 @@
+import { type CollateralKey, keyText, pckQueryOf } from '#collateral';
 import { SiegelError, type VerdictClaims, type VerifyRequest } from '#contracts';
 import {
   collateralKeyOf,
@@ -12,14 +13,12 @@ import {
   type VerificationReport,
 } from '#dcap';
 import { hash } from 'node:crypto';
-import { keyText, type CollateralKey } from '../collateral/collateral-key.js';
 import { refusedVerdict, verdictOf, type Evidence } from '../verdict/verdict-claims.js';
 import type { VerdictSigner } from '../verdict/verdict-signer.js';
 import { parseVerifyRequest } from '../verdict/verify-request.js';
 import { AppraisalKeys } from './appraisal-key.js';
 import type { Attempt, Findings } from './attempt.js';
 import { chainDigestOf, EvidenceOrigins } from './evidence-origin.js';
-import { pckQueryOf } from './pck-query.js';
 
 export interface VerdictMakerOptions {
   readonly signer: VerdictSigner;

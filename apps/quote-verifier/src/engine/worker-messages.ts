@@ -1,5 +1,5 @@
+import type { CollateralKey } from '#collateral';
 import type { CollateralBundle } from '#dcap';
-import type { CollateralKey } from '../collateral/collateral-key.js';
 import type { Attempt, Findings } from './attempt.js';
 
 /** What a verification thread is started with. */

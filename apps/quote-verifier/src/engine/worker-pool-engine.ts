@@ -1,6 +1,6 @@
+import { type CollateralKey, keyText } from '#collateral';
 import { Logger } from '@nestjs/common';
 import { Worker } from 'node:worker_threads';
-import { keyText, type CollateralKey } from '../collateral/collateral-key.js';
 import type { VerifiedCollateral } from '../collateral/collateral-fetcher.js';
 import type { Attempt, Findings } from './attempt.js';
 import { MAX_WAITING, OVERLOADED, type VerificationEngine } from './verification-engine.js';

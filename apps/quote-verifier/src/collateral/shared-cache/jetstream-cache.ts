@@ -1,3 +1,4 @@
+import type { UpdateChannel } from '#collateral';
 import { BUCKETS } from '#contracts';
 import type { Signer } from '#pki';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -5,7 +6,6 @@ import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Logger } from '@nestjs/common';
 import { randomUUID, type KeyObject } from 'node:crypto';
-import type { UpdateChannel } from '../collateral-key.js';
 import { decodeRecord, encodeRecord } from './shared-record.js';
 import { NoSharedCache, type Lease, type SharedCache, type SharedCollateral } from './shared-cache.js';
 

@@ -1,5 +1,5 @@
 import { parsePckCertificate, splitPemChain, type Quote } from '#dcap';
-import type { PckQuery } from '../collateral/sources/collateral-source.js';
+import type { PckQuery } from './sources/collateral-source.js';
 
 /**
  * What to ask a source for, from certification data of types 1 to 4 (reference: DCAP Quoting Library API, "QE certification data").

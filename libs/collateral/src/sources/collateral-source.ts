@@ -1,5 +1,6 @@
 import type { CollateralBundle } from '#dcap';
-import type { CollateralKey, UpdateChannel } from '../collateral-key.js';
+import type { CollateralKey } from '../collateral-key.js';
+import type { Edition } from '../edition.js';
 
 /** What a platform's quote says about its PCK certificate where it does not carry it (certification data 1 to 3). */
 export interface PckQuery {
@@ -50,8 +51,10 @@ export interface CollateralSource {
   readonly name: string;
   /** Belongs to this replica: asking costs nothing, and what it has is not for others. */
   readonly local?: boolean;
-  fetch(key: CollateralKey, update: UpdateChannel, signal: AbortSignal): Promise<readonly CollateralBundle[]>;
+  fetch(key: CollateralKey, edition: Edition, signal: AbortSignal): Promise<readonly CollateralBundle[]>;
   /** PCK certificate chain (PEM, leaf first) for certification data 1 to 3; absent where the source cannot tell. */
   pckChain?(query: PckQuery, signal: AbortSignal): Promise<string>;
+  /** Calls when what it has may have changed; for sources that learn of it by themselves. */
+  onChange?(listener: () => void): void;
   close(): Promise<void>;
 }

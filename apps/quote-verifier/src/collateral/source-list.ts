@@ -1,12 +1,8 @@
+import { BundleSource, type CollateralSource, PccsSource, PcsSource, ThimSource } from '#collateral';
 import type { TrustAnchor } from '#dcap';
 import { ConfigurationError } from '#platform';
 import { readFileSync } from 'node:fs';
-import type { VerifierEnvironment } from '../../config/environment.js';
-import { BundleSource } from './bundle/bundle-source.js';
-import type { CollateralSource } from './collateral-source.js';
-import { PccsSource } from './pccs/pccs-source.js';
-import { PcsSource } from './pcs/pcs-source.js';
-import { ThimSource } from './thim/thim-source.js';
+import type { VerifierEnvironment } from '../config/environment.js';
 
 /** The configured sources, in the order in which they are asked. Throws ConfigurationError. */
 export function openSources(

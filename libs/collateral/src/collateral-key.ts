@@ -1,6 +1,5 @@
 import type { Tee } from '#dcap';
 
-export type UpdateChannel = 'early' | 'standard';
 export type PckCa = 'platform' | 'processor';
 
 /** What one epoch of collateral is for. */

@@ -84,7 +84,7 @@ export class BoundedClient {
       return await request(url, {
         dispatcher: this.agent,
         method: 'GET',
-        headers: { accept: '*/*', 'user-agent': 'siegel-quote-verifier', ...headers },
+        headers: { accept: '*/*', 'user-agent': 'siegel', ...headers },
         signal,
       });
     } catch (error) {

@@ -1,10 +1,14 @@
+import { watch, type FSWatcher } from 'node:fs';
 import { DcapError, type CollateralBundle, type TrustAnchor } from '#dcap';
 import type { CollateralKey } from '../../collateral-key.js';
+import type { Edition } from '../../edition.js';
 import { type CollateralSource, SourceError } from '../collateral-source.js';
 import { BundleFolder, type BundleEntry } from './bundle-folder.js';
 
 /** Bundles that are tried for one key; more of them only cost time. */
 const MAX_CANDIDATES = 4;
+/** Files come in several steps, and seldom alone. */
+const SETTLE_MS = 200;
 
 export interface BundleOptions {
   readonly folder: string;
@@ -22,6 +26,8 @@ export class BundleSource implements CollateralSource {
   readonly name = 'bundle';
   readonly local = true;
   private readonly folder: BundleFolder;
+  private readonly watchers: FSWatcher[] = [];
+  private settling: NodeJS.Timeout | undefined;
   private readonly rootKeys: ReadonlyMap<string, string>;
 
   constructor(private readonly options: BundleOptions) {
@@ -29,8 +35,11 @@ export class BundleSource implements CollateralSource {
     this.rootKeys = new Map(options.anchors.map(({ id, publicKey }) => [id, publicKey.toString('hex')]));
   }
 
-  async fetch(key: CollateralKey): Promise<readonly CollateralBundle[]> {
-    const candidates = await this.candidates(key);
+  async fetch(key: CollateralKey, edition: Edition = 'standard'): Promise<readonly CollateralBundle[]> {
+    const all = await this.candidates(key);
+    const candidates = all
+      .filter(({ tcbEvaluationDataNumber: number }) => typeof edition !== 'number' || number === edition)
+      .slice(0, MAX_CANDIDATES);
     if (candidates.length === 0)
       throw new SourceError(this.name, 'not-found', `no bundle for ${key.tee} ${key.fmspc} ${key.ca}`);
     const bundles: CollateralBundle[] = [];
@@ -47,7 +56,26 @@ export class BundleSource implements CollateralSource {
     return bundles;
   }
 
-  async close(): Promise<void> {}
+  /** Where the file system tells of changes it takes a moment; the others are found when the collateral is next looked at. */
+  onChange(listener: () => void): void {
+    try {
+      const watcher = watch(this.options.folder, { persistent: false }, () => {
+        this.settling ??= setTimeout(() => {
+          this.settling = undefined;
+          listener();
+        }, SETTLE_MS).unref();
+      });
+      watcher.on('error', () => watcher.close());
+      this.watchers.push(watcher);
+    } catch {
+      // The folder is not there, or cannot be watched.
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.settling);
+    for (const watcher of this.watchers) watcher.close();
+  }
 
   private async candidates(key: CollateralKey): Promise<BundleEntry[]> {
     let entries: readonly BundleEntry[];
@@ -75,7 +103,6 @@ export class BundleSource implements CollateralSource {
           Number(inForce(b)) - Number(inForce(a)) ||
           b.tcbEvaluationDataNumber - a.tcbEvaluationDataNumber ||
           b.issued - a.issued,
-      )
-      .slice(0, MAX_CANDIDATES);
+      );
   }
 }

@@ -1,5 +1,6 @@
 import type { CollateralBundle } from '#dcap';
-import type { CollateralKey, UpdateChannel } from '../../collateral-key.js';
+import type { CollateralKey } from '../../collateral-key.js';
+import type { Edition } from '../../edition.js';
 import { BoundedClient, type ClientOptions } from '../../http/bounded-client.js';
 import { certificationBase, fetchBundle } from '../../http/certification-api.js';
 import { type CollateralSource, SourceError } from '../collateral-source.js';
@@ -30,11 +31,11 @@ export class ThimSource implements CollateralSource {
 
   async fetch(
     key: CollateralKey,
-    update: UpdateChannel,
+    edition: Edition,
     signal: AbortSignal,
   ): Promise<readonly CollateralBundle[]> {
-    if (update === 'early')
-      throw new SourceError(this.name, 'unsupported', 'THIM does not offer the update channel "early"');
+    if (edition !== 'standard')
+      throw new SourceError(this.name, 'unsupported', `THIM does not offer the edition "${edition}"`);
     let failure: unknown;
     for (const baseUrl of this.options.baseUrls) {
       try {

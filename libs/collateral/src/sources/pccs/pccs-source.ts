@@ -1,5 +1,6 @@
 import type { CollateralBundle } from '#dcap';
-import type { CollateralKey, UpdateChannel } from '../../collateral-key.js';
+import type { CollateralKey } from '../../collateral-key.js';
+import { editionQuery, type Edition } from '../../edition.js';
 import { BoundedClient, type ClientOptions } from '../../http/bounded-client.js';
 import { certificationBase, fetchBundle } from '../../http/certification-api.js';
 import { fetchPckChain } from '../../http/pck-lookup.js';
@@ -24,7 +25,7 @@ export class PccsSource implements CollateralSource {
 
   async fetch(
     key: CollateralKey,
-    update: UpdateChannel,
+    edition: Edition,
     signal: AbortSignal,
   ): Promise<readonly CollateralBundle[]> {
     const { baseUrl } = this.options;
@@ -34,8 +35,8 @@ export class PccsSource implements CollateralSource {
       this.name,
       this.client,
       {
-        tcbInfo: `${base}/tcb?fmspc=${key.fmspc}&update=${update}`,
-        qeIdentity: `${base}/qe/identity?update=${update}`,
+        tcbInfo: `${base}/tcb?fmspc=${key.fmspc}&${editionQuery(edition)}`,
+        qeIdentity: `${base}/qe/identity?${editionQuery(edition)}`,
         pckCrl: `${sgx}/pckcrl?ca=${key.ca}&encoding=der`,
         rootCrl: [`${sgx}/rootcacrl`],
         headers: {},
