@@ -42,6 +42,12 @@ export type {
   ReleaseTrace,
   Unmet,
 } from './akv-release-policy/evaluate-release-policy.js';
+export { importReleasePolicy } from './akv-release-policy/import-release-policy.js';
+export type {
+  ImportedPolicy,
+  ImportEntry,
+  ImportResult,
+} from './akv-release-policy/import-release-policy.js';
 export { lintReleasePolicy, parseReleasePolicy } from './akv-release-policy/parse-release-policy.js';
 export type { ReleasePolicyResult } from './akv-release-policy/parse-release-policy.js';
 export {
