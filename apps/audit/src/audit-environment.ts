@@ -22,6 +22,11 @@ export const auditEnvironment = serviceEnvironment.extend({
   SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: milliseconds
     .default(1_000)
     .describe('Time between checkpoints of a log that grows'),
+  SIEGEL_AUDIT_WITNESSES: z
+    .string()
+    .max(16_384)
+    .default('')
+    .describe('Witnesses that cosign the checkpoints: "URL VERIFIER-KEY", separated by commas'),
   SIEGEL_AUDIT_GAP_GRACE_MS: milliseconds
     .default(2_000)
     .describe('Time that a missing event may come late before its absence is recorded'),

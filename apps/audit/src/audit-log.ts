@@ -1,4 +1,4 @@
-import type { Trust } from '#platform';
+import { ConfigurationError, type Trust } from '#platform';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEnvironment } from './audit-environment.js';
@@ -8,6 +8,7 @@ import { type AuditKeys, readAuditKeys } from './keys.js';
 import { Reader } from './query/reader.js';
 import { Sequencer } from './sequencing/sequencer.js';
 import { StateLock } from './store/state-lock.js';
+import { type WitnessAddress, parseWitnesses } from './tree/witness-client.js';
 
 /** Package version, as the service's own events state it. */
 const VERSION = '0.1.0';
@@ -69,6 +70,7 @@ export class AuditLog {
         ...paths,
         logs: keys.logs,
         logKey: keys.logKey,
+        witnesses: readWitnesses(environment.SIEGEL_AUDIT_WITNESSES),
         checkpointIntervalMs: environment.SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS,
       },
       hooks.onProblem,
@@ -119,5 +121,15 @@ export class AuditLog {
         simulation: this.simulation,
       },
     });
+  }
+}
+
+/** @throws ConfigurationError */
+function readWitnesses(text: string): WitnessAddress[] {
+  try {
+    return parseWitnesses(text);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new ConfigurationError([{ variable: 'SIEGEL_AUDIT_WITNESSES', message }]);
   }
 }

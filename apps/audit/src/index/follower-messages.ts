@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { OwnLog } from '../own-log.js';
+import type { WitnessAddress } from '../tree/witness-client.js';
 
 /** What the follower thread is started with. */
 export interface FollowerData {
@@ -8,6 +9,7 @@ export interface FollowerData {
   treeFolder: string;
   logs: OwnLog[];
   logKey: KeyObject;
+  witnesses: WitnessAddress[];
   checkpointIntervalMs: number;
 }
 
@@ -22,5 +24,6 @@ export type FollowerMessage =
   | { kind: 'ready'; indexed: number; sizes: { log: number; size: number }[] }
   | { kind: 'indexed'; position: number }
   | { kind: 'checkpoint'; log: number; size: number }
+  | { kind: 'cosigned'; log: number }
   | { kind: 'problem'; message: string }
   | { kind: 'closed' };

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openLogForReading } from '../store/log-database.js';
 import { TreePublisher } from '../tree/tree-publisher.js';
+import { WitnessClient } from '../tree/witness-client.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
 import { openIndexForWriting } from './index-database.js';
 import { Indexer } from './indexer.js';
@@ -10,14 +11,20 @@ const GATHER_MS = 40;
 /** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
 const YIELD_MS = 20;
 
-const { logPath, indexPath, treeFolder, logs, logKey, checkpointIntervalMs } = workerData as FollowerData;
+const { logPath, indexPath, treeFolder, logs, logKey, witnesses, checkpointIntervalMs } =
+  workerData as FollowerData;
 const port = parentPort!;
 const tell = (message: FollowerMessage) => port.postMessage(message);
 
 const log = openLogForReading(logPath);
 const index = openIndexForWriting(indexPath);
 const indexer = new Indexer(log, index);
-const publishers = logs.map((own) => new TreePublisher(own, log, logKey, treeFolder));
+const clientsOf = () =>
+  witnesses.map(
+    (address) =>
+      new WitnessClient(address, (message) => tell({ kind: 'problem', message: `witness: ${message}` })),
+  );
+const publishers = logs.map((own) => new TreePublisher(own, log, logKey, treeFolder, clientsOf()));
 
 let indexing = false;
 let closing = false;
@@ -63,11 +70,21 @@ async function publishAll(): Promise<void> {
   }
 }
 
+/** All logs at once: a witness that does not answer holds up no other. */
+async function cosignAll(): Promise<void> {
+  await Promise.all(
+    publishers.map(async (publisher) => {
+      if (await publisher.cosign()) tell({ kind: 'cosigned', log: publisher.log.id });
+    }),
+  );
+}
+
 async function publishForEver(): Promise<void> {
   while (!closing) {
     const started = performance.now();
     try {
       await publishAll();
+      await cosignAll();
     } catch (error) {
       tell({ kind: 'problem', message: `checkpoint: ${(error as Error).message}` });
     }
@@ -98,9 +115,9 @@ await closed;
 closing = true;
 clearTimeout(gathering);
 await publishedForEver;
-await publishAll().catch((error: unknown) =>
-  tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }),
-);
+await publishAll()
+  .then(cosignAll)
+  .catch((error: unknown) => tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }));
 index.close();
 log.close();
 tell({ kind: 'closed' });

@@ -4,10 +4,14 @@ import { THREAD_LIMITS } from '../thread-limits.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
 
 /**
- * The thread that follows the log: fills the search index and publishes tiles and checkpoints. Emits `indexed` and
- * `checkpoint` as they happen.
+ * The thread that follows the log: fills the search index and publishes tiles and checkpoints. Emits `indexed`,
+ * `checkpoint` and `cosigned` as they happen.
  */
-export class Follower extends EventEmitter<{ indexed: []; checkpoint: [log: number] }> {
+export class Follower extends EventEmitter<{
+  indexed: [];
+  checkpoint: [log: number];
+  cosigned: [log: number];
+}> {
   #worker: Worker | undefined;
   #indexed = 0;
   #closed = false;
@@ -112,6 +116,9 @@ export class Follower extends EventEmitter<{ indexed: []; checkpoint: [log: numb
       case 'checkpoint':
         this.#sizes.set(message.log, message.size);
         this.emit('checkpoint', message.log);
+        break;
+      case 'cosigned':
+        this.emit('cosigned', message.log);
         break;
       case 'problem':
         this.onProblem(message.message);

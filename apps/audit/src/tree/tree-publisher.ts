@@ -3,6 +3,7 @@ import {
   type NoteSigner,
   type NoteVerifier,
   type TileStorage,
+  TileHashSource,
   type TreeHead,
   ed25519Signer,
   ed25519Verifier,
@@ -17,6 +18,7 @@ import { join } from 'node:path';
 import type { OwnLog } from '../own-log.js';
 import { StoreError } from '../store/log-database.js';
 import { FileTileStorage } from './file-tile-storage.js';
+import type { WitnessClient } from './witness-client.js';
 
 export const CHECKPOINT = 'checkpoint';
 const MAX_STEP = 256 * 64;
@@ -33,14 +35,19 @@ export class TreePublisher {
   readonly #entries: StatementSync;
   readonly #size: StatementSync;
   #head: TreeHead | undefined;
+  /** Those that have not cosigned the head. */
+  #wanted: readonly WitnessClient[] = [];
+  #cosignatures: string[] = [];
 
   constructor(
     readonly log: OwnLog,
     database: DatabaseSync,
     logKey: KeyObject,
     folder: string,
+    private readonly witnesses: readonly WitnessClient[] = [],
   ) {
     this.storage = new FileTileStorage(join(folder, log.name));
+    this.#wanted = witnesses;
     this.#signer = ed25519Signer(log.origin, logKey);
     this.#verifier = ed25519Verifier(log.origin, createPublicKey(logKey));
     const row = 'SELECT id FROM logs WHERE origin = ?';
@@ -77,12 +84,38 @@ export class TreePublisher {
     const head = await extendTiles(recorder, published, size, (start, end) =>
       (this.#entries.all(start, end) as unknown as { entry: Uint8Array }[]).map(({ entry }) => entry),
     );
-    const checkpoint = { origin: this.log.origin, size: head.size, root: head.root, extensions: [] };
-    await this.storage.write(CHECKPOINT, Buffer.from(signCheckpoint(checkpoint, [this.#signer])));
+    await this.storage.write(CHECKPOINT, Buffer.from(this.#sign(head)));
     this.#head = head;
+    this.#wanted = this.witnesses;
+    this.#cosignatures = [];
     // Only now: until the checkpoint named the larger tree, readers still needed the partial tiles.
     for (const path of recorder.full) await this.storage.removePartials(path);
     return head;
+  }
+
+  /**
+   * Brings the published checkpoint to the witnesses that have not cosigned it, and publishes it again with the lines
+   * that they gave. The checkpoint was public before: nothing but cosignatures waits for a witness. True if there are new ones.
+   */
+  async cosign(): Promise<boolean> {
+    const head = await this.head();
+    if (head.size === 0 || this.#wanted.length === 0) return false;
+    const note = this.#sign(head);
+    const checkpoint = { origin: this.log.origin, ...head, extensions: [] };
+    const tree = new TileHashSource(this.storage, head.size);
+    const asked = this.#wanted;
+    const lines = await Promise.all(asked.map((witness) => witness.cosign(note, checkpoint, tree)));
+    this.#wanted = asked.filter((_, i) => lines[i] === undefined);
+    const fresh = lines.filter((line) => line !== undefined);
+    if (fresh.length === 0) return false;
+    this.#cosignatures.push(...fresh);
+    await this.storage.write(CHECKPOINT, Buffer.from(note + this.#cosignatures.join('')));
+    return true;
+  }
+
+  #sign(head: TreeHead): string {
+    const checkpoint = { origin: this.log.origin, size: head.size, root: head.root, extensions: [] };
+    return signCheckpoint(checkpoint, [this.#signer]);
   }
 
   #committed(): number {
