@@ -39,8 +39,11 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 const MEMORY: Record<ServiceName, readonly string[]> = {
   audit: ['--max-semi-space-size=4', '--max-old-space-size=192'],
   'quote-verifier': ['--max-semi-space-size=8', '--max-old-space-size=192'],
-  'key-release': ['--max-semi-space-size=8', '--max-old-space-size=192'],
+  'key-release': ['--max-semi-space-size=16', '--max-old-space-size=288'],
 };
+
+/** No session tickets in TLS 1.3, which a generation of Gramine's clients does not survive. */
+const OPENSSL = `--openssl-config=${join(DIST, '..', 'apps', 'key-release', 'openssl.cnf')}`;
 
 export function serviceSpec(name: ServiceName, settings: DeploymentSettings): ProcessSpec {
   const { layout, ports } = settings;
@@ -49,7 +52,7 @@ export function serviceSpec(name: ServiceName, settings: DeploymentSettings): Pr
   return {
     name,
     command: process.execPath,
-    args: [...MEMORY[name], entryOf(name)],
+    args: [...MEMORY[name], ...(name === 'key-release' ? [OPENSSL] : []), entryOf(name)],
     logFile: layout.log(name),
     parentPipe: true,
     env: {
@@ -85,7 +88,7 @@ const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJ
     SIEGEL_COLLATERAL_SOURCES: 'bundle',
     SIEGEL_COLLATERAL_BUNDLE_DIR: layout.bundles,
   }),
-  'key-release': ({ layout, tenant, trustDomain, logOrigin, publicUrl }) => ({
+  'key-release': ({ layout, ports, tenant, trustDomain, logOrigin, publicUrl }) => ({
     SIEGEL_PUBLIC_URL: publicUrl,
     SIEGEL_TLS_NAMES: 'localhost,127.0.0.1',
     SIEGEL_DEFAULT_TENANT: tenant,
@@ -97,6 +100,7 @@ const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJ
     SIEGEL_ADMIN_TOKEN_FILE: layout.adminToken,
     SIEGEL_VAULTS_FILE: layout.vaults,
     SIEGEL_LOG_ORIGIN: logOrigin,
+    ...(ports.gramine === undefined ? {} : { SIEGEL_GRAMINE_PORT: String(ports.gramine) }),
   }),
 };
 
