@@ -46,15 +46,19 @@ export class P256PublicKey {
     if (this.imported === undefined && !this.used) {
       this.used = true;
       try {
-        const key = { key: this.spki, format: 'der', type: 'spki', dsaEncoding: 'ieee-p1363' } as const;
-        return verify('sha256', data, key, signature);
+        return verify(
+          'sha256',
+          data,
+          { key: this.spki, format: 'der', type: 'spki' },
+          derSignature(signature),
+        );
       } catch {
         // The key or the signature is at fault: importing the key tells which.
       }
     }
     const key = this.import();
     try {
-      return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+      return verify('sha256', data, key, derSignature(signature));
     } catch {
       return false;
     }
@@ -71,6 +75,34 @@ export class P256PublicKey {
     }
     throw new DcapError(this.code, 'the key is not a point of P-256');
   }
+}
+
+/**
+ * r‖s as Ecdsa-Sig-Value (RFC 3279 §2.2.3). Done here and not by `dsaEncoding: 'ieee-p1363'`, because Node's own conversion costs
+ * 20 µs, a third of the verification.
+ */
+export function derSignature(raw: Uint8Array): Buffer {
+  const [r, s] = [integerOf(raw, 0), integerOf(raw, 32)];
+  const der = Buffer.allocUnsafe(6 + r.length + s.length);
+  let at = 0;
+  der[at++] = TAG.sequence;
+  der[at++] = 4 + r.length + s.length;
+  for (const { start, zero, length } of [r, s]) {
+    der[at++] = TAG.integer;
+    der[at++] = length;
+    if (zero) der[at++] = 0;
+    der.set(raw.subarray(start, start + length - zero), at);
+    at += length - zero;
+  }
+  return der;
+}
+
+/** Where the minimal DER INTEGER of 32 unsigned octets begins, and whether it needs a leading zero. */
+function integerOf(raw: Uint8Array, offset: number): { start: number; zero: 0 | 1; length: number } {
+  let start = offset;
+  while (start < offset + 31 && raw[start] === 0) start++;
+  const zero = (raw[start] ?? 0) >= 0x80 ? 1 : 0;
+  return { start, zero, length: offset + 32 - start + zero };
 }
 
 /** Ecdsa-Sig-Value (RFC 3279 §2.2.3), strict DER, as r‖s. Throws DcapError DER_INVALID. */
