@@ -62,6 +62,10 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .describe('Issuer of the Entra tokens that Event Grid sends; with audience and JWKS address'),
   SIEGEL_EVENT_GRID_AUDIENCE: z.string().min(1).optional(),
   SIEGEL_EVENT_GRID_JWKS_URL: z.url({ protocol: /^https$/ }).optional(),
+  SIEGEL_EVENT_GRID_CA_FILE: z
+    .string()
+    .optional()
+    .describe('PEM of the authority of that address, besides the system'),
   SIEGEL_STREAM_MAX: z.coerce
     .number()
     .int()
@@ -91,6 +95,26 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .max(30 * 86_400)
     .default(86_400)
     .describe('Age of the last appraisal beyond which tokens are no longer renewed'),
+  SIEGEL_GRAMINE_PORT: port.default(0).describe('Port of Gramine Secret Provisioning; 0: off'),
+  SIEGEL_GRAMINE_HOST: z.string().optional().describe('Its address; default SIEGEL_HTTP_HOST'),
+  SIEGEL_GRAMINE_TLS_NAMES: z
+    .string()
+    .optional()
+    .describe(
+      'DNS names and IP addresses of its server certificate; default SIEGEL_TLS_NAMES and the hosts of tenants with one label before them',
+    ),
+  SIEGEL_GRAMINE_CA_DIR: z
+    .string()
+    .optional()
+    .describe('Folder of its authority, mode 0700; default gramine-ca in SIEGEL_STATE_DIR'),
+  SIEGEL_GRAMINE_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(65_536).default(1_024),
+  SIEGEL_GRAMINE_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(10_000)
+    .describe('For the handshake, for the request, and for the peer to close'),
   SIEGEL_MANIFEST_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
 });
 export type KeyReleaseEnvironment = z.output<typeof keyReleaseEnvironment>;

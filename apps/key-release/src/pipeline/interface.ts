@@ -45,6 +45,9 @@ export interface Granted {
   readonly sessionEndsAt: Date;
   /** In the clear, in memory: the wrapper seals it to the bound key or sends it over the attested channel. */
   readonly payload: ReleasePayload;
+  readonly grants: Grants;
+  /** Versions of the granted secrets, in the order of `grants.secrets`. */
+  readonly versions: readonly string[];
   readonly promise: LogPromise;
 }
 

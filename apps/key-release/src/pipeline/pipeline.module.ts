@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { SessionAuthentication } from '../session/session-authentication.js';
 import { SessionTokens } from '../session/session-token.js';
 import { CertificateIssuance } from './certificate-issuance.js';
 import { ReleasePipeline } from './release-pipeline.js';
@@ -8,7 +9,14 @@ import { VerificationClient } from './verification.js';
 /** The release pipeline; a wrapper's module needs nothing else of this service. */
 @Global()
 @Module({
-  providers: [VerificationClient, SecretCollector, CertificateIssuance, SessionTokens, ReleasePipeline],
-  exports: [ReleasePipeline, SessionTokens, VerificationClient],
+  providers: [
+    VerificationClient,
+    SecretCollector,
+    CertificateIssuance,
+    SessionTokens,
+    SessionAuthentication,
+    ReleasePipeline,
+  ],
+  exports: [ReleasePipeline, SessionAuthentication, SessionTokens, VerificationClient],
 })
 export class PipelineModule {}

@@ -15,7 +15,8 @@ import { attestedClaims, evidenceEnvelope, evidenceRecord } from './attested-cla
 import { CertificateIssuance, type IssuedCertificate } from './certificate-issuance.js';
 import { conditionRecords, Denial } from './denial.js';
 import type { AttestationInput, Granted, ReleaseInput } from './interface.js';
-import { earlier, renewed, sessionEnd, tokenLifetime } from './session-life.js';
+import { decideAgain } from './session-decision.js';
+import { earlier, renewed, tokenLifetime } from './session-life.js';
 import { SecretCollector, type CollectedSecrets } from './secret-collection.js';
 import { VerificationClient } from './verification.js';
 
@@ -65,23 +66,8 @@ export class ReleasePipeline {
     const manifest = this.manifests.inForce(tenant);
     const standing = this.standings.of(session);
     try {
-      if (standing.revoked) throw Denial.of('SESSION_REVOKED', standing.revoked);
-      if (!manifest)
-        throw Denial.of('MANIFEST_MISSING', { code: 'MANIFEST_MISSING', message: 'no manifest is in force' });
       const now = new Date();
-      const decision = decide(manifest.compiled, {
-        claims: attestedClaims(standing.claims, standing.collateral),
-        workloadHint: session.workload,
-        binding: { convention: session.binding as never, challenge: session.challenge },
-        now,
-      });
-      if (decision.outcome === 'denied') throw Denial.fromDecision(decision);
-      const ends = sessionEnd(session, decision);
-      if (ends.getTime() <= now.getTime())
-        throw Denial.of('SESSION_ENDED', {
-          code: 'SESSION_ENDED',
-          message: `the session ended at ${ends.toISOString()}`,
-        });
+      const { manifest: inForce, decision, ends } = decideAgain(session, standing, manifest, now);
       const { payload, secrets, certificate } = await this.collect(decision, input.key, now);
       const tokenId = randomUUID();
       const recorded = await this.audit.record({
@@ -94,7 +80,7 @@ export class ReleasePipeline {
         data: {
           protocol: input.protocol,
           boundKey: input.key.thumbprint,
-          manifest: reference(manifest),
+          manifest: reference(inForce),
           grants: secrets.records,
           ...(certificate ? { certificate: certificate.record } : {}),
           tokenId,
@@ -103,7 +89,7 @@ export class ReleasePipeline {
       // A platform that nobody watches serves no longer than the token that its evidence brought.
       const until = standing.renewable ? ends : earlier(ends, session.expiresAt);
       const { token, expiresAt } = await this.tokens.issue(
-        { ...renewed(session, standing), manifest: reference(manifest) },
+        { ...renewed(session, standing), manifest: reference(inForce) },
         input.key,
         tokenId,
         tokenLifetime(decision, now, until),
@@ -117,6 +103,8 @@ export class ReleasePipeline {
         expiresAt,
         sessionEndsAt: ends,
         payload,
+        grants: decision.grants,
+        versions: secrets.records.map(({ version }) => version),
         promise: recorded.promise,
       };
     } catch (error) {
@@ -294,6 +282,8 @@ export class ReleasePipeline {
       expiresAt: issued.expiresAt,
       sessionEndsAt: ends,
       payload,
+      grants: carried.grants,
+      versions: secrets.records.map(({ version }) => version),
       promise: recorded.promise,
     };
   }

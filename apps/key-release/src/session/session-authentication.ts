@@ -1,0 +1,69 @@
+import { SiegelError } from '#contracts';
+import { PkiError, type PublicKey, ReplayCache, verifyDpopProof } from '#pki';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
+import { TenantResolver } from '../tenants/tenant-resolver.js';
+import { type SessionClaims, SessionTokens } from './session-token.js';
+
+const MAX_PROOFS = 200_000;
+
+/** Who calls: the session of the token, and the key that the caller has just proven to hold (DPoP, RFC 9449). */
+export interface AuthenticatedSession {
+  readonly session: SessionClaims;
+  readonly key: PublicKey;
+}
+
+/** Checks token and proof of a GET request; a proof serves once, whichever endpoint it is for. */
+@Injectable()
+export class SessionAuthentication {
+  private readonly replay = new ReplayCache({ maxEntries: MAX_PROOFS });
+
+  constructor(
+    private readonly tokens: SessionTokens,
+    private readonly tenants: TenantResolver,
+    @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
+  ) {}
+
+  /** @param path of the endpoint, as the proof names it. @throws SiegelError TOKEN_…, PROOF_…, OVERLOADED */
+  async authenticate({ headers }: FastifyRequest, path: string): Promise<AuthenticatedSession> {
+    const token = /^DPoP ([A-Za-z0-9_.-]{1,8192})$/i.exec(headers.authorization ?? '')?.[1];
+    const proof = headers['dpop'];
+    if (token === undefined) {
+      throw new SiegelError('TOKEN_INVALID', {
+        detail: 'send "Authorization: DPoP <token>" and a DPoP header',
+      });
+    }
+    if (typeof proof !== 'string')
+      throw new SiegelError('PROOF_INVALID', { detail: 'the DPoP header is missing' });
+    const now = new Date();
+    const session = await this.tokens.open(token, now);
+    if (session.tenant !== this.tenants.resolve(headers.host)) {
+      throw new SiegelError('TOKEN_INVALID', {
+        reason: { code: 'TOKEN_TENANT', message: 'the token is of another tenant' },
+      });
+    }
+    const { key } = await this.prove(proof, path, token, session.thumbprint, now);
+    return { session, key };
+  }
+
+  private async prove(proof: string, path: string, accessToken: string, jkt: string, now: Date) {
+    try {
+      return await verifyDpopProof({
+        proof,
+        method: 'GET',
+        url: `${this.environment.SIEGEL_PUBLIC_URL}${path}`,
+        now,
+        replay: this.replay,
+        accessToken,
+        jkt,
+      });
+    } catch (error) {
+      if (!(error instanceof PkiError)) throw error;
+      const reason = { code: error.code, message: error.message };
+      if (error.code === 'DPOP_REPLAYED') throw new SiegelError('PROOF_REPLAYED', { reason });
+      if (error.code === 'DPOP_REPLAY_CACHE_FULL') throw new SiegelError('OVERLOADED', { reason });
+      throw new SiegelError('PROOF_INVALID', { detail: error.message, reason });
+    }
+  }
+}
