@@ -1,3 +1,4 @@
+import { ecdsaRawToDer } from '#pki';
 import { verify } from 'node:crypto';
 import { verify as verifyWithPhala } from '@phala/dcap-qvl';
 import { CollateralEpoch, QuoteVerifier, verifyQuote } from '#dcap';
@@ -30,16 +31,19 @@ function required(report: VerificationReport): void {
   if (!report.verified) throw new Error(`the evidence does not verify: ${report.error?.code}`);
 }
 
-/** Raw ECDSA: what one core can do at most. */
+/** Raw ECDSA: what one core can do at most, with the signature in DER, which node:crypto takes fastest. */
 export function limit(evidence: SimulatedEvidence): Contender {
-  const signatures = bareSignatures(evidence.sameQe);
+  const signatures = bareSignatures(evidence.sameQe).map((one) => ({
+    ...one,
+    signature: ecdsaRawToDer(one.signature),
+  }));
   return {
     name: 'limit',
     count: SLICE.limit,
     prepare: () => undefined,
     run: (round) => {
       for (const { key, data, signature } of sliceOf(signatures, round, SLICE.limit)) {
-        if (!verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)) {
+        if (!verify('sha256', data, key, signature)) {
           throw new Error('the signature does not verify');
         }
       }
