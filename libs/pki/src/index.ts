@@ -44,6 +44,8 @@ export type {
 } from './jws.js';
 export { MAX_JWT_BYTES, signJwt, verifyJwt } from './jwt.js';
 export type { JwtClaims, SignJwtOptions, VerifiedJwt, VerifyJwtOptions } from './jwt.js';
+export { AttestationAuthorities, MAX_ATTESTATION_TOKEN_CHARACTERS } from './attestation-authorities.js';
+export type { AttestationToken, VerifyAttestationOptions } from './attestation-authorities.js';
 export { MAX_PLAINTEXT_BYTES, openJwe, sealJwe } from './jwe.js';
 export type { OpenedJwe, SealOptions } from './jwe.js';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AttestationDenied, AttestationGranted } from './attestation/attestation.js';
+import { KeyRefused, KeyReleased } from './key/key.js';
 import { LogDuplicate, LogForged, LogGap, LogReordered } from './log/log.js';
 import { ManifestRefused, ManifestSet } from './manifest/manifest.js';
 import { ReleaseDenied, ReleaseGranted } from './release/release.js';
@@ -14,6 +15,8 @@ export const AuditEvent = z.discriminatedUnion('type', [
   AttestationDenied,
   ReleaseGranted,
   ReleaseDenied,
+  KeyReleased,
+  KeyRefused,
   ManifestSet,
   ManifestRefused,
   SecretSet,
