@@ -103,7 +103,7 @@ async function up(flags: UpFlags, session: Session): Promise<number> {
     if (!quiet) say('Starting nats-server, audit, quote-verifier and key-release ...');
     deployment = await LocalDeployment.start({
       stateDir,
-      toolsDir: resolve(CHECKOUT, '.siegel', 'tools'),
+      toolsDir: resolve(terminal.cwd, terminal.env['SIEGEL_TOOLS'] ?? resolve(CHECKOUT, '.siegel', 'tools')),
       ports: {
         nats: flags.natsPort,
         release: flags.releasePort,

@@ -81,7 +81,7 @@ export class ManagedProcess {
     }
     if (Date.now() - this.startedAt > 30_000) this.restarts = 0;
     if (++this.restarts > 10) {
-      this.failure = `${this.spec.name} ended ${this.restarts} times in a row (${how}); see ${this.spec.logFile}`;
+      this.failure = `${this.spec.name} ended ${this.restarts} times in a row (${how}): ${this.tail(1)}; see ${this.spec.logFile}`;
       return;
     }
     this.onRestart(this.spec.name, how);
