@@ -10,6 +10,8 @@ import { EventsController } from './query/events.controller.js';
 import { ExportController } from './query/export.controller.js';
 import { StreamController } from './query/stream.controller.js';
 import { LogController } from './tree/log.controller.js';
+import { PublishedLogs } from './tree/published-logs.js';
+import { ReceiptController } from './tree/receipt.controller.js';
 
 @Global()
 @Module({})
@@ -39,8 +41,15 @@ export class AppModule {
         DelegationModule,
       ],
       // Fixed paths below /v1/events before the look-up by id.
-      controllers: [AppendController, StreamController, ExportController, EventsController, LogController],
-      providers: [TokenCheck, BearerGuard],
+      controllers: [
+        AppendController,
+        StreamController,
+        ExportController,
+        EventsController,
+        LogController,
+        ReceiptController,
+      ],
+      providers: [TokenCheck, BearerGuard, PublishedLogs],
     };
   }
 }

@@ -76,6 +76,23 @@ export class Follower extends EventEmitter<{
     return this.#waitFor('checkpoint', () => this.published(log) > index, milliseconds);
   }
 
+  /** The next publication of the log's checkpoint with new cosignatures: whether it came within the time. */
+  nextCosigned(log: number, milliseconds: number): { happened: Promise<boolean>; cancel: () => void } {
+    let finish: (result: boolean) => void = () => undefined;
+    const happened = new Promise<boolean>((resolve) => (finish = resolve));
+    const check = (of: number): void => {
+      if (of === log) end(true);
+    };
+    const timer = setTimeout(() => end(false), Math.max(milliseconds, 0));
+    const end = (result: boolean): void => {
+      clearTimeout(timer);
+      this.off('cosigned', check);
+      finish(result);
+    };
+    this.on('cosigned', check);
+    return { happened, cancel: () => end(false) };
+  }
+
   /** Publishes a last checkpoint and ends the thread. */
   async close(): Promise<void> {
     if (!this.#worker || this.#closed) return;

@@ -22,7 +22,7 @@ CREATE TABLE names (
   UNIQUE (kind, value)
 ) STRICT;
 -- One row per entry of the log, by its position. time is the log's own, hence it never decreases with pos.
--- session is a 48-bit digest of the session id: matches are confirmed on the event itself.
+-- session and leaf are 48 bits of the session id's digest and of the leaf hash: matches are confirmed on the event itself.
 CREATE TABLE events (
   pos INTEGER PRIMARY KEY,
   id BLOB NOT NULL,
@@ -37,10 +37,12 @@ CREATE TABLE events (
   workload INTEGER,
   mrenclave INTEGER,
   tcb INTEGER,
-  session INTEGER
+  session INTEGER,
+  leaf INTEGER NOT NULL
 ) STRICT;
 -- Every index ends in pos (the rowid), so that one filter gives its newest matches without sorting.
 CREATE INDEX events_id ON events (id);
+CREATE INDEX events_leaf ON events (leaf);
 CREATE INDEX events_tenant ON events (tenant);
 CREATE INDEX events_type ON events (type);
 CREATE INDEX events_outcome_type ON events (outcome, type);
@@ -51,7 +53,7 @@ CREATE INDEX events_mrenclave ON events (mrenclave) WHERE mrenclave IS NOT NULL;
 CREATE INDEX events_reason ON events (reason) WHERE reason IS NOT NULL;
 CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
 `;
-const USER_VERSION = 1;
+const USER_VERSION = 2;
 
 /**
  * Opens the search index for its one writer. The index holds nothing that the log does not: whatever is wrong with it

@@ -30,3 +30,6 @@ export const uuidBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('
 
 /** 48 bits that stand for a session id in the index. */
 export const sessionDigest = (session: string): number => hash('sha256', session, 'buffer').readUIntBE(0, 6);
+
+/** 48 bits that stand for a leaf hash in the index. */
+export const leafDigest = (leaf: Buffer): number => leaf.readUIntBE(0, 6);

@@ -1,6 +1,7 @@
+import { leafHash } from '#transparency';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Dictionary } from './index-database.js';
-import { parseEntry, sessionDigest, uuidBytes } from './indexed-fields.js';
+import { leafDigest, parseEntry, sessionDigest, uuidBytes } from './indexed-fields.js';
 
 const PAGE = 512;
 const MAX_NAMES_IN_MEMORY = 20_000;
@@ -31,8 +32,8 @@ export class Indexer {
        WHERE pos > ? ORDER BY pos LIMIT ${PAGE}`,
     );
     this.#insert = index.prepare(
-      `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session, leaf)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#selectName = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
     this.#insertName = index.prepare('INSERT INTO names (kind, value) VALUES (?, ?) RETURNING id');
@@ -80,6 +81,7 @@ export class Indexer {
       this.#name('mrenclave', event.mrenclave),
       this.#name('tcb', event.tcbStatus),
       event.session === undefined ? null : sessionDigest(event.session),
+      leafDigest(leafHash(entry)),
     );
   }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { leafHash } from '#transparency';
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -148,5 +150,12 @@ describe('searching', () => {
       wanted,
     ]);
     expect(reader.byId(wanted.event.id)).toEqual(wanted);
+  });
+
+  it('finds an entry by its leaf hash', () => {
+    const { event, kid, sig, log, index } = all[123]!;
+    const leaf = leafHash(Buffer.from(canonicalize({ event, kid, sig })!)).toString('hex');
+    expect(reader.byLeaf(leaf)).toEqual({ log, index });
+    expect(reader.byLeaf(leaf.slice(0, -1) + (leaf.endsWith('0') ? '1' : '0'))).toBeUndefined();
   });
 });

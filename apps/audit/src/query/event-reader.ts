@@ -1,8 +1,9 @@
+import { leafHash } from '#transparency';
 import { type Expression, Kysely, type SqlBool, sql } from 'kysely';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
-import { parseEntry, sessionDigest, uuidBytes } from '../index/indexed-fields.js';
+import { leafDigest, parseEntry, sessionDigest, uuidBytes } from '../index/indexed-fields.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
 import type { PackedEvents } from './packed-events.js';
 import type { EventFilters, LoggedEvent } from './query-schema.js';
@@ -83,6 +84,7 @@ export class EventReader {
   readonly #next: StatementSync;
   readonly #name: StatementSync;
   readonly #byId: StatementSync;
+  readonly #byLeaf: StatementSync;
   readonly #nameId: StatementSync;
   readonly #timeBelow: StatementSync;
   readonly #last: StatementSync;
@@ -98,6 +100,7 @@ export class EventReader {
     this.#entry = log.prepare(`${columns} WHERE pos = ?`);
     this.#next = log.prepare(`${columns} WHERE pos > ? ORDER BY pos LIMIT ?`);
     this.#byId = index.prepare('SELECT pos FROM events WHERE id = ? ORDER BY pos LIMIT 1');
+    this.#byLeaf = index.prepare('SELECT pos FROM events WHERE leaf = ? ORDER BY pos LIMIT 16');
     this.#nameId = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
     this.#name = index.prepare('SELECT value FROM names WHERE id = ?');
     this.#timeBelow = index.prepare('SELECT pos, time FROM events WHERE pos <= ? ORDER BY pos DESC LIMIT 1');
@@ -108,6 +111,16 @@ export class EventReader {
   byId(id: string): LoggedEvent | undefined {
     const row = this.#byId.get(uuidBytes(id)) as { pos: number } | undefined;
     return row && this.#load(row.pos);
+  }
+
+  /** Where the entry with this leaf hash (hex) is. */
+  byLeaf(leaf: string): { log: string; index: number } | undefined {
+    const rows = this.#byLeaf.all(leafDigest(Buffer.from(leaf, 'hex'))) as { pos: number }[];
+    for (const { pos } of rows) {
+      const row = this.#entry.get(pos) as unknown as EntryRow | undefined;
+      if (row && leafHash(row.entry).toString('hex') === leaf) return { log: row.origin, index: row.idx };
+    }
+    return undefined;
   }
 
   /** Entries behind a position in the order of their commit, straight from the log. */

@@ -12,6 +12,7 @@ export interface ReaderCalls {
   search: { argument: PositionQuery; result: PositionPage };
   count: { argument: CountQuery; result: CountCell[] };
   byId: { argument: string; result: LoggedEvent | undefined };
+  byLeaf: { argument: string; result: { log: string; index: number } | undefined };
   after: { argument: { position: number; limit: number }; result: PackedEvents };
 }
 

@@ -19,6 +19,8 @@ async function answer(request: ReaderRequest): Promise<unknown> {
       return reader.count(request.argument);
     case 'byId':
       return reader.byId(request.argument);
+    case 'byLeaf':
+      return reader.byLeaf(request.argument);
     case 'after':
       return reader.after(request.argument.position, request.argument.limit);
   }

@@ -17,13 +17,11 @@ import { Controller, Get, Header, Headers, Inject, Param, Query, Res } from '@ne
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { createPublicKey } from 'node:crypto';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { TokenCheck } from '../access/token-check.js';
 import { AuditLog } from '../audit-log.js';
 import type { OwnLog } from '../own-log.js';
-import { FileTileStorage } from './file-tile-storage.js';
-import { CHECKPOINT } from './tree-publisher.js';
+import { PublishedLogs } from './published-logs.js';
 
 const WAIT_FOR_CHECKPOINT_MS = 3_000;
 const IMMUTABLE = 'public, max-age=31536000, immutable';
@@ -54,6 +52,7 @@ export class LogController {
   constructor(
     @Inject(AuditLog) private readonly audit: AuditLog,
     private readonly tokens: TokenCheck,
+    @Inject(PublishedLogs) private readonly logs: PublishedLogs,
   ) {}
 
   @Get(['v1/log/checkpoint', 'v1/logs/:log/checkpoint'])
@@ -62,7 +61,7 @@ export class LogController {
   @ApiOperation({ summary: 'The current signed checkpoint (C2SP tlog-checkpoint)' })
   @ApiProduces('text/plain')
   async checkpoint(@Param('log') name?: string): Promise<string> {
-    return this.#checkpoint(this.#log(name));
+    return this.logs.checkpoint(this.logs.named(name));
   }
 
   @Get(['v1/log/key', 'v1/logs/:log/key'])
@@ -72,7 +71,7 @@ export class LogController {
   })
   @ApiProduces('text/plain')
   key(@Param('log') name?: string): string {
-    return `${formatVerifierKey(this.#log(name).origin, createPublicKey(this.audit.keys.logKey))}\n`;
+    return `${formatVerifierKey(this.logs.named(name).origin, createPublicKey(this.audit.keys.logKey))}\n`;
   }
 
   @Get(['v1/log/tile/*', 'v1/logs/:log/tile/*'])
@@ -84,10 +83,10 @@ export class LogController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const path = `tile/${parameters['*'] ?? ''}`;
-    const log = this.#log(parameters['log']);
+    const log = this.logs.named(parameters['log']);
     const tile = this.#parse(path);
     if (tile.level === 'entries') this.tokens.require(authorization);
-    const bytes = await this.#storage(log).read(path);
+    const bytes = await this.logs.storage(log).read(path);
     if (!bytes) throw new SiegelError('NOT_FOUND', { detail: 'the log has no such tile' });
     await reply
       .header('content-type', 'application/octet-stream')
@@ -108,11 +107,11 @@ export class LogController {
     if (!(await this.audit.follower.waitPublished(log.id, wanted, WAIT_FOR_CHECKPOINT_MS))) {
       throw new SiegelError('NOT_FOUND', { detail: 'no checkpoint has this entry yet' });
     }
-    const checkpoint = await this.#checkpoint(log);
+    const checkpoint = await this.logs.checkpoint(log);
     const size = query.size ?? peekCheckpoint(checkpoint).size;
     if (index >= size)
       throw new SiegelError('QUERY_INVALID', { detail: 'the tree of this size has no such index' });
-    const hashes = await proveInclusion(new TileHashSource(this.#storage(log), size), index, size);
+    const hashes = await proveInclusion(new TileHashSource(this.logs.storage(log), size), index, size);
     if (query.format === 'tlog-proof') {
       void reply.header('content-type', 'text/plain; charset=utf-8');
       return formatTlogProof({ index, hashes, checkpoint });
@@ -128,39 +127,22 @@ export class LogController {
     query: z.infer<typeof ConsistencyQuery>,
     @Param('log') name?: string,
   ): Promise<unknown> {
-    const log = this.#log(name);
-    const checkpoint = await this.#checkpoint(log);
+    const log = this.logs.named(name);
+    const checkpoint = await this.logs.checkpoint(log);
     const published = peekCheckpoint(checkpoint).size;
     const to = query.to ?? published;
     if (to > published || query.from > to) {
       throw new SiegelError('QUERY_INVALID', { detail: `sizes must rise and be at most ${published}` });
     }
-    const proof = await proveConsistency(new TileHashSource(this.#storage(log), to), query.from, to);
+    const proof = await proveConsistency(new TileHashSource(this.logs.storage(log), to), query.from, to);
     return { log: log.origin, from: query.from, to, proof: hex(proof), checkpoint };
-  }
-
-  #log(name: string | undefined): OwnLog {
-    const { logs } = this.audit.keys;
-    const log = name === undefined ? logs[0] : logs.find((own) => own.name === name);
-    if (!log) throw new SiegelError('NOT_FOUND', { detail: 'there is no such log' });
-    return log;
-  }
-
-  #storage(log: OwnLog): FileTileStorage {
-    return new FileTileStorage(join(this.audit.treeFolder, log.name));
-  }
-
-  async #checkpoint(log: OwnLog): Promise<string> {
-    const note = await this.#storage(log).read(CHECKPOINT);
-    if (!note) throw new SiegelError('NOT_FOUND', { detail: 'the log has no checkpoint yet' });
-    return note.toString('utf8');
   }
 
   async #locate(
     query: z.infer<typeof InclusionQuery>,
     name: string | undefined,
   ): Promise<{ log: OwnLog; index: number }> {
-    if (query.index !== undefined) return { log: this.#log(name), index: query.index };
+    if (query.index !== undefined) return { log: this.logs.named(name), index: query.index };
     await this.audit.follower.waitIndexed(this.audit.sequencer.head, WAIT_FOR_CHECKPOINT_MS);
     const found = await this.audit.reader.call('byId', query.id!);
     const log = this.audit.keys.logs.find(({ origin }) => origin === found?.log);
@@ -174,7 +156,7 @@ export class LogController {
   async #leafHash(log: OwnLog, index: number, size: number): Promise<Buffer> {
     const bundle = Math.floor(index / 256);
     const width = Math.min(256, size - bundle * 256);
-    const storage = this.#storage(log);
+    const storage = this.logs.storage(log);
     const partial = await storage.read(tilePath({ level: 'entries', index: bundle, width }));
     const bytes = partial ?? (await storage.read(tilePath({ level: 'entries', index: bundle, width: 256 })));
     if (!bytes) throw new SiegelError('INTERNAL', { cause: new Error(`bundle ${bundle} is missing`) });

@@ -359,6 +359,13 @@ export const ERROR_CATALOGUE = {
     'Check the log key in the trust file; the broker may have been tampered with.',
     true,
   ),
+  RECEIPT_NOT_READY: entry(
+    425,
+    UNAVAILABLE,
+    'No checkpoint covers this entry yet.',
+    'Retry: the log publishes a checkpoint every second by default. A promise that stays unkept is proof of fraud; "siegel audit verify --promise" says so.',
+    true,
+  ),
   CURSOR_INVALID: entry(
     400,
     INVALID,
