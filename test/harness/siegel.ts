@@ -68,7 +68,13 @@ export class SiegelCommand {
 interface Started {
   readonly ok: boolean;
   readonly error?: { code: string; message: string };
-  readonly endpoints: { release: string; verifier: string; audit: string; nats: string };
+  readonly endpoints: {
+    readonly release: string;
+    readonly verifier: string;
+    readonly audit: string;
+    readonly nats: string;
+    readonly gramine?: string;
+  };
   readonly pids: Record<Part, number>;
 }
 

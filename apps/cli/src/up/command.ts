@@ -17,6 +17,7 @@ interface UpFlags {
   releasePort: number;
   verifierPort: number;
   auditPort: number;
+  graminePort?: number;
   logLevel: string;
   vaults?: string;
   env?: Record<string, string>;
@@ -52,6 +53,11 @@ export function registerUp(program: Command, session: Session): void {
       fromEnv('VERIFIER', DEFAULT_PORTS.verifier),
     )
     .option('--audit-port <port>', 'port of audit', port('AUDIT'), fromEnv('AUDIT', DEFAULT_PORTS.audit))
+    .option(
+      '--gramine-port <port>',
+      "port of Gramine's Secret Provisioning; 0 for any free one (default: off)",
+      port('GRAMINE'),
+    )
     .option('--log-level <level>', 'how much the services log', 'info')
     .option('--vaults <file>', 'vaults besides the embedded one: JSON as in docs/operations.md')
     .option(
@@ -109,6 +115,7 @@ async function up(flags: UpFlags, session: Session): Promise<number> {
         release: flags.releasePort,
         verifier: flags.verifierPort,
         audit: flags.auditPort,
+        ...(flags.graminePort === undefined ? {} : { gramine: flags.graminePort }),
       },
       tenant: DEFAULT_TENANT,
       logLevel: flags.logLevel,
@@ -169,6 +176,7 @@ function endpoints({ settings, pids }: LocalDeployment) {
       verifier: `http://127.0.0.1:${ports.verifier}`,
       audit: `http://127.0.0.1:${ports.audit}`,
       nats: `nats://127.0.0.1:${ports.nats}`,
+      ...(ports.gramine === undefined ? {} : { gramine: `localhost:${ports.gramine}` }),
     },
     pids,
   };

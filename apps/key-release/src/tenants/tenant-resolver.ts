@@ -35,6 +35,15 @@ export class TenantResolver {
     return tenant;
   }
 
+  /** The tenant of a listed host, without any fallback. */
+  listed(host: string): string | undefined {
+    return this.byHost.get(host);
+  }
+
+  get hosts(): Iterable<string> {
+    return this.byHost.keys();
+  }
+
   /** @throws SiegelError TENANT_UNKNOWN for a tenant that no host leads to */
   require(tenant: string): string {
     if (!this.tenants.has(tenant))

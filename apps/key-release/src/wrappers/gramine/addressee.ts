@@ -1,0 +1,22 @@
+import type { TenantResolver } from '../../tenants/tenant-resolver.js';
+
+export interface Addressee {
+  readonly tenant: string;
+  readonly workloadHint?: string;
+}
+
+/**
+ * Whom a client means by the name in its SERVER_NAME extension, the only name that this protocol carries: a listed host is its
+ * tenant's; one label before a listed host names a workload of that tenant.
+ *
+ * @throws SiegelError TENANT_UNKNOWN
+ */
+export function addresseeOf(tenants: TenantResolver, servername: string | false | null): Addressee {
+  const name = (servername || '').toLowerCase().replace(/\.$/, '');
+  const [label = '', ...parent] = name.split('.');
+  if (tenants.listed(name) === undefined && label !== '') {
+    const tenant = tenants.listed(parent.join('.'));
+    if (tenant !== undefined) return { tenant, workloadHint: label };
+  }
+  return { tenant: tenants.resolve(name) };
+}
