@@ -13,7 +13,9 @@ import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from './environme
 import { ManifestsModule } from './manifests/manifests.module.js';
 import { PipelineModule } from './pipeline/pipeline.module.js';
 import type { Signers } from './signing/signers.js';
+import { RotationModule } from './rotation/rotation.module.js';
 import { SigningModule } from './signing/signing.module.js';
+import { StreamModule } from './stream/stream.module.js';
 import { TenantResolver } from './tenants/tenant-resolver.js';
 import { SecretsController } from './vaults/secrets.controller.js';
 import { VaultsModule } from './vaults/vaults.module.js';
@@ -59,6 +61,8 @@ export class AppModule {
         ManifestsModule,
         PipelineModule,
         AppraisalModule,
+        RotationModule,
+        StreamModule,
         ...WRAPPER_MODULES,
       ],
       controllers: [SecretsController],

@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
 import { RefusalFilter } from './attest/refusal-filter.js';
 import { keyReleaseEnvironment } from './environment.js';
+import { CLOUD_EVENTS, parseCloudEvents } from './rotation/cloud-events-body.js';
 import { Signers } from './signing/signers.js';
 import { serverIdentity, tlsOptions, type ServerIdentity } from './tls/server-identity.js';
 
@@ -43,6 +44,10 @@ await runService('key-release', pino, async () => {
           ? done(null, text)
           : done(new SiegelError('CONTENT_TYPE_UNSUPPORTED')),
     );
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addContentTypeParser(CLOUD_EVENTS, { parseAs: 'string', bodyLimit: BODY_LIMIT }, parseCloudEvents);
   serveOpenApi(app, {
     title: 'Siegel key-release',
     description: 'Attest once; receive TLS identity and secrets.',

@@ -7,6 +7,7 @@ import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ADMIN_ACTOR, AdminGuard } from '../admin/admin.guard.js';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
+import { RotationWatch } from '../rotation/rotation-watch.js';
 import { TenantResolver } from '../tenants/tenant-resolver.js';
 import { VAULTS } from './vaults.token.js';
 
@@ -25,6 +26,7 @@ export class SecretsController {
     @Inject(VAULTS) private readonly vaults: VaultRegistry,
     @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
     private readonly tenants: TenantResolver,
+    private readonly rotation: RotationWatch,
   ) {}
 
   @Get()
@@ -73,6 +75,7 @@ export class SecretsController {
         outcome: 'ok',
         data: { vault, objectName: name, version, actor: ADMIN_ACTOR },
       });
+      void this.rotation.objectChanged(vault, name, 'administration');
       return { name, version };
     } catch (error) {
       throw explain(error);
@@ -99,6 +102,7 @@ export class SecretsController {
     });
     try {
       await source.deleteSecret(name);
+      void this.rotation.objectChanged(vault, name, 'administration');
     } catch (error) {
       throw explain(error);
     }

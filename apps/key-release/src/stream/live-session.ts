@@ -1,0 +1,111 @@
+import { type AttestResponse, type ErrorCode, SiegelError } from '#contracts';
+import type { PublicKey } from '#pki';
+import type { ServerResponse } from 'node:http';
+import type { SessionClaims } from '../session/session-token.js';
+
+/** Bytes that may wait for a slow reader beside the one message that is being sent. */
+const MAX_WAITING_BYTES = 64 * 1024;
+/** How long a reader may take for what was sent. */
+const MAX_STALL_MS = 30_000;
+
+/**
+ * One live stream (text/event-stream) of a session. At most one release waits to be sent: what is newer replaces it, because a
+ * release is whole. A reader that does not keep up is cut off, and resumes with the id of what it has.
+ */
+export class LiveSession {
+  /** A release is to be made and sent. */
+  due = false;
+  /** One is being made. */
+  busy = false;
+  /** No sooner than that is another try made, in milliseconds since 1970. */
+  notBefore = 0;
+  failures = 0;
+  /** Name of the release that the enclave has. */
+  revision: string | undefined;
+  /** Version, or code of refusal, of each granted object as last told to the enclave. */
+  held = new Map<string, string>();
+  /** What was seen of objects while a release was being made; it may have read them before. */
+  readonly seenMeanwhile = new Map<string, string>();
+  manifestVersion = 0;
+  /** The end of this token was seen, and a renewal was tried. */
+  renewedToken: string | undefined;
+  private lastWrite = Date.now();
+  private stalledSince: number | undefined;
+  private open = true;
+
+  constructor(
+    public session: SessionClaims,
+    readonly key: PublicKey,
+    private readonly response: ServerResponse,
+    onClose: () => void,
+  ) {
+    response.on('close', () => {
+      this.open = false;
+      onClose();
+    });
+    response.on('drain', () => (this.stalledSince = undefined));
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    this.write('retry: 1000\n\n');
+  }
+
+  get isOpen(): boolean {
+    return this.open;
+  }
+
+  /** Whether the reader has taken what was sent. */
+  get isReady(): boolean {
+    return this.open && !this.response.writableNeedDrain;
+  }
+
+  release(response: AttestResponse, revision: string): void {
+    this.revision = revision;
+    this.write(`id: ${revision}\nevent: release\ndata: ${JSON.stringify(response)}\n\n`);
+  }
+
+  /** The release is refused for the time being; the session goes on. */
+  denied(error: SiegelError): void {
+    this.revision = undefined;
+    this.write(`event: denied\ndata: ${problem(error)}\n\n`);
+  }
+
+  /** The session is over: the enclave attests again, or is not wanted any more. */
+  end(error: SiegelError): void {
+    if (!this.open) return;
+    this.write(`event: end\ndata: ${problem(error)}\n\n`);
+    this.close();
+  }
+
+  /** Ends the stream without ending the session: the client comes back, here or to another replica. */
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.response.end();
+  }
+
+  /** Shows that the line is alive, and cuts off who does not read. */
+  tick(now: number, heartbeatMs: number): void {
+    if (!this.open) return;
+    if (this.response.writableNeedDrain) {
+      this.stalledSince ??= now;
+      if (now - this.stalledSince > MAX_STALL_MS) this.response.destroy();
+    } else if (now - this.lastWrite >= heartbeatMs) {
+      this.write(': still here\n\n');
+    }
+  }
+
+  private write(text: string): void {
+    if (!this.open) return;
+    this.lastWrite = Date.now();
+    if (this.response.writableLength > MAX_WAITING_BYTES) this.response.destroy();
+    else this.response.write(text);
+  }
+}
+
+const problem = (error: SiegelError): string => {
+  const code: ErrorCode = error.code;
+  return JSON.stringify({ code, title: error.entry.title, remedy: error.entry.remedy });
+};
