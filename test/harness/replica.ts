@@ -47,6 +47,11 @@ export class Replica {
     await this.launch();
   }
 
+  /** Where it listens; its public address is that of the deployment. */
+  get url(): string {
+    return `https://localhost:${this.port}`;
+  }
+
   get logText(): string {
     return readFileSync(join(this.folder, 'replica.log'), 'utf8');
   }

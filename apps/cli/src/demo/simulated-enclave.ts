@@ -61,6 +61,13 @@ export class SimulatedEnclave {
 
   /** The release again with the token and proof of possession; no second quote. @throws Refused */
   async fetchAgain(service: HttpsJson, url: string, token: string): Promise<Boot> {
+    return this.open(
+      await service.call('GET', new URL(url).pathname, { headers: await this.authorization(url, token) }),
+    );
+  }
+
+  /** Headers of a GET request that prove possession of this enclave's key; for one request. */
+  async authorization(url: string, token: string): Promise<Record<string, string>> {
     const proof = await createDpopProof({
       privateKey: this.privateKey,
       method: 'GET',
@@ -68,11 +75,7 @@ export class SimulatedEnclave {
       now: new Date(),
       accessToken: token,
     });
-    return this.open(
-      await service.call('GET', new URL(url).pathname, {
-        headers: { authorization: `DPoP ${token}`, dpop: proof },
-      }),
-    );
+    return { authorization: `DPoP ${token}`, dpop: proof };
   }
 
   open({ status, body }: JsonAnswer): Boot {
