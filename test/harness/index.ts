@@ -20,3 +20,4 @@ export { certificateFor, envSecret, fileSecret, manifestOf, type WorkloadMembers
 export { sendRaw, type RawAnswer } from './raw-https.js';
 export { expectProblem, Refusals } from './refusals.js';
 export { Replica } from './replica.js';
+export { SessionStream, type StreamEvent } from './session-stream.js';
