@@ -1,4 +1,4 @@
-import { TrustFile } from '#contracts';
+import { TrustFile, type TrustedJwk } from '#contracts';
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from '../config/environment.js';
@@ -14,9 +14,8 @@ export interface Trust {
 }
 
 export function readTrustFile(path: string): Trust {
-  let parsed: TrustFile;
   try {
-    parsed = TrustFile.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return imported(TrustFile.parse(JSON.parse(readFileSync(path, 'utf8'))));
   } catch (error) {
     throw new ConfigurationError([
       {
@@ -25,12 +24,18 @@ export function readTrustFile(path: string): Trust {
       },
     ]);
   }
-  const key = (jwk: { kid: string }): KeyObject =>
-    createPublicKey({ key: jwk as unknown as JsonWebKey, format: 'jwk' });
+}
+
+function imported(file: TrustFile): Trust {
   return {
-    verifiers: new Map(parsed.verifiers.map((jwk) => [jwk.kid, key(jwk)])),
-    emitters: new Map(parsed.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: key(jwk) }])),
-    manifestSigners: new Map(parsed.manifestSigners.map((jwk) => [jwk.kid, key(jwk)])),
-    logs: parsed.logs.map(({ origin, jwk }) => ({ origin, kid: jwk.kid, publicKey: key(jwk) })),
+    verifiers: new Map(file.verifiers.map((jwk) => [jwk.kid, key(jwk, 'P-256')])),
+    emitters: new Map(file.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: key(jwk, 'Ed25519') }])),
+    manifestSigners: new Map(file.manifestSigners.map((jwk) => [jwk.kid, key(jwk, 'P-256')])),
+    logs: file.logs.map(({ origin, jwk }) => ({ origin, kid: jwk.kid, publicKey: key(jwk, 'Ed25519') })),
   };
+}
+
+function key(jwk: TrustedJwk, curve: 'P-256' | 'Ed25519'): KeyObject {
+  if (jwk.crv !== curve) throw new Error(`the key ${jwk.kid} is not of the curve ${curve}`);
+  return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
 }
