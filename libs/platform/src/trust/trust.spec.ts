@@ -40,8 +40,6 @@ describe('readTrustFile', () => {
     ['is of another version', { ...trust, siegelTrust: 2 }],
     ['trusts no verifier', { ...trust, verifiers: [] }],
     ['has an unknown member', { ...trust, admins: [] }],
-    ['has a verifier with an Ed25519 key', { ...trust, verifiers: [jwk(ed25519, 'v')] }],
-    ['has a log with a P-256 key', { ...trust, logs: [{ origin: 'x', jwk: jwk(p256, 'l') }] }],
     ['has a key without an id', { ...trust, verifiers: [{ ...jwk(p256, 'v'), kid: undefined }] }],
   ])('refuses a file that %s, and names the variable', (_what, content) => {
     let thrown: unknown;

@@ -28,14 +28,13 @@ export function readTrustFile(path: string): Trust {
 
 function imported(file: TrustFile): Trust {
   return {
-    verifiers: new Map(file.verifiers.map((jwk) => [jwk.kid, key(jwk, 'P-256')])),
-    emitters: new Map(file.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: key(jwk, 'Ed25519') }])),
-    manifestSigners: new Map(file.manifestSigners.map((jwk) => [jwk.kid, key(jwk, 'P-256')])),
-    logs: file.logs.map(({ origin, jwk }) => ({ origin, kid: jwk.kid, publicKey: key(jwk, 'Ed25519') })),
+    verifiers: new Map(file.verifiers.map((jwk) => [jwk.kid, key(jwk)])),
+    emitters: new Map(file.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: key(jwk) }])),
+    manifestSigners: new Map(file.manifestSigners.map((jwk) => [jwk.kid, key(jwk)])),
+    logs: file.logs.map(({ origin, jwk }) => ({ origin, kid: jwk.kid, publicKey: key(jwk) })),
   };
 }
 
-function key(jwk: TrustedJwk, curve: 'P-256' | 'Ed25519'): KeyObject {
-  if (jwk.crv !== curve) throw new Error(`the key ${jwk.kid} is not of the curve ${curve}`);
+function key(jwk: TrustedJwk): KeyObject {
   return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
 }
