@@ -39,7 +39,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 const MEMORY: Record<ServiceName, readonly string[]> = {
   audit: ['--max-semi-space-size=4', '--max-old-space-size=192'],
   'quote-verifier': ['--max-semi-space-size=8', '--max-old-space-size=192'],
-  'key-release': ['--max-semi-space-size=16', '--max-old-space-size=288'],
+  'key-release': ['--max-semi-space-size=24', '--max-old-space-size=448'],
 };
 
 /** No session tickets in TLS 1.3, which a generation of Gramine's clients does not survive. */
