@@ -2,8 +2,12 @@ import type { AuditEvent } from '#contracts';
 import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Boot, SimulatedEnclave } from '../apps/cli/src/demo/simulated-enclave.js';
 import { Refused } from '../apps/cli/src/demo/simulated-enclave.js';
+import { run } from '../apps/cli/src/main.js';
+import { recordingTerminal } from '../apps/cli/src/terminal/recording-terminal.js';
 import {
   envSecret,
   eventually,
@@ -62,10 +66,16 @@ describe('sessions after their attestation', () => {
   };
   const eventsOf = async (type: AuditEvent['type']): Promise<LoggedEvent['event'][]> =>
     (await siegel.log.all({ type })).map(({ event }) => event);
-  const addCollateral = (name: string, evaluation: number, status: string): void => {
+  /** The command line as an operator runs it beside the deployment. */
+  const cli = async (...args: string[]): Promise<{ code: number; json: Record<string, unknown> }> => {
+    const terminal = recordingTerminal({ env: { SIEGEL_STATE: siegel.state } });
+    const code = await run([...args, '--json'], terminal);
+    return { code, json: JSON.parse(terminal.written.out) as Record<string, unknown> };
+  };
+  const collateralOf = (evaluation: number, status: string): object => {
     const { sgx } = siegel.machines;
     const platform = sgx.platform({ name: 'demo' });
-    const bundle = sgx.collateral({
+    return sgx.collateral({
       platform,
       tcbEvaluationDataNumber: evaluation,
       editTcbInfo: (document) => ({
@@ -75,8 +85,9 @@ describe('sessions after their attestation', () => {
         ),
       }),
     });
-    siegel.machines.addBundle(name, bundle);
   };
+  const addCollateral = (name: string, evaluation: number, status: string): void =>
+    siegel.machines.addBundle(name, collateralOf(evaluation, status));
 
   beforeAll(async () => {
     siegel = await startSiegel({ secrets: { password: 'open sesame' }, manifest });
@@ -122,8 +133,9 @@ describe('sessions after their attestation', () => {
     const path = `/v1/tenants/${TENANT}/sessions/${session}/revoke`;
     expect((await siegel.service.call('POST', path)).status).toBe(401);
     expect(await refusal('ended')).toBe('granted');
-    const { status, body } = await siegel.adminCall('POST', path);
-    expect({ status, body }).toMatchObject({ status: 200, body: { tenant: TENANT, session } });
+    const { code, json: body } = await cli('session', 'revoke', session);
+    expect({ code, body }).toMatchObject({ code: 0, body: { tenant: TENANT, session } });
+    expect((await cli('session', 'revoke', 'nobody')).code).toBe(2);
     expect((await siegel.adminCall('POST', path)).body).toEqual(body);
     expect(await refusal('ended')).toBe('SESSION_REVOKED');
     expect(await refusal('tolerates')).toBe('granted');
@@ -139,7 +151,12 @@ describe('sessions after their attestation', () => {
   });
 
   it('collateral that changes nothing is no event', async () => {
-    addCollateral('same', 21, 'UpToDate');
+    const file = join(siegel.state, 'fetched.json');
+    writeFileSync(file, JSON.stringify(collateralOf(21, 'UpToDate')));
+    expect(await cli('collateral', 'import', file)).toMatchObject({
+      code: 0,
+      json: { effect: 'in-force', tcbEvaluationDataNumber: 21, simulated: true },
+    });
     const renewed = await eventually('a token by the new collateral', async () => {
       const { response } = await fetchAgain('reports');
       return claimsOf(response.token).siegel.collateral.tcbEvaluationDataNumber === 21 ? response : undefined;
@@ -218,6 +235,11 @@ describe('sessions after their attestation', () => {
     });
     await nats.flush();
     await eventually('the refusal of the record', () => siegel.logText().includes('is not authentic'));
+    expect(await refusal('revokes')).toBe('granted');
+    expect(await refusal('ended')).toBe('SESSION_REVOKED');
+    // What a replica has once heard it remembers without the broker.
+    await siegel.kill('key-release');
+    await siegel.ready();
     expect(await refusal('revokes')).toBe('granted');
     expect(await refusal('ended')).toBe('SESSION_REVOKED');
   });

@@ -3,6 +3,7 @@ import { registerAudit } from './audit/command.js';
 import { version } from './checkout.js';
 import { registerCollateral } from './collateral/command.js';
 import { registerDoctor } from './doctor/command.js';
+import { registerEnclaveSession } from './enclave-session/command.js';
 import { registerFakeAzure } from './fake-azure/command.js';
 import { registerInspect } from './inspect/command.js';
 import { registerManifest } from './manifest/command.js';
@@ -61,6 +62,7 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
   registerCollateral(program, session);
   registerManifest(program, session);
   registerSecret(program, session);
+  registerEnclaveSession(program, session);
   registerAudit(program, session);
   registerDoctor(program, session);
   registerFakeAzure(program, session);

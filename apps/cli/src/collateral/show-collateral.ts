@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Deployment } from '../deployment/deployment.js';
 import { CliError } from '../failure/cli-error.js';
+import type { ApiClient } from '../http/api-client.js';
 import { columns, printable } from '../terminal/layout.js';
 import { styleFor } from '../terminal/style.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -14,6 +15,7 @@ const HeldCollateral = z.looseObject({
       fmspc: z.string(),
       ca: z.string(),
       trustRoot: z.string(),
+      id: z.string(),
       source: z.string(),
       earliestExpiration: z.string(),
       refreshAt: z.string(),
@@ -28,20 +30,22 @@ export async function showCollateral(options: ShowOptions, terminal: Terminal): 
   const deployment = await Deployment.open(options, terminal);
   const client = await deployment.client('verifier');
   try {
-    const answer = HeldCollateral.safeParse((await client.json('/v1/collateral')).body);
-    if (!answer.success) {
-      throw CliError.of(
-        'SERVICE_ANSWER_INVALID',
-        `${client.service} answered with something else than collateral.`,
-      );
-    }
-    terminal.out(
-      options.json ? `${JSON.stringify(answer.data)}\n` : collateralText(answer.data, terminal.colour),
-    );
+    const held = await heldCollateral(client);
+    terminal.out(options.json ? `${JSON.stringify(held)}\n` : collateralText(held, terminal.colour));
     return 0;
   } finally {
     await client.close();
   }
+}
+
+/** What the verifier holds. @throws CliError */
+export async function heldCollateral(client: ApiClient): Promise<z.infer<typeof HeldCollateral>> {
+  const answer = HeldCollateral.safeParse((await client.json('/v1/collateral')).body);
+  if (answer.success) return answer.data;
+  throw CliError.of(
+    'SERVICE_ANSWER_INVALID',
+    `${client.service} answered with something else than collateral.`,
+  );
 }
 
 function collateralText({ collateral }: z.infer<typeof HeldCollateral>, colour: boolean): string {

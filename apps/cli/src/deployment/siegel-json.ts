@@ -14,8 +14,16 @@ const httpUrl = z.url({ protocol: /^https?$/ }).max(2_048);
 export const DeploymentFile = z.object({
   siegel: z.literal(1),
   release: z.object({ url: httpUrl, caFile: z.string().optional() }).optional(),
-  verifier: z.object({ url: httpUrl }).optional(),
+  verifier: z
+    .object({
+      url: httpUrl,
+      /** Folder of its collateral bundles, and the simulated root that it pins: where it runs on this machine. */
+      bundleDir: z.string().optional(),
+      simulatedRootFile: z.string().optional(),
+    })
+    .optional(),
   audit: z.object({ url: httpUrl, tokenFile: z.string().optional() }).optional(),
+  witness: z.object({ url: httpUrl, key: z.string().max(2_048) }).optional(),
   adminTokenFile: z.string().optional(),
   nats: z.object({ url: z.string(), caFile: z.string().optional() }).optional(),
   tenant: z.string().optional(),

@@ -59,6 +59,11 @@ export const CLI_ERRORS = {
     'The service answered with something that this command does not understand.',
     'Check that the address is that of a Siegel service, of a version that fits this command line.',
   ),
+  SOURCE_FAILED: failed(
+    'The source of collateral gave nothing that can be used.',
+    'Check address and platform, or ask another --source; the message says what it answered.',
+  ),
+  OUTPUT_UNWRITABLE: usage('A file cannot be written.', 'Check the folder and its permissions.'),
   FORMAT_UNKNOWN: failed(
     'The content of the file is none that this command knows.',
     'It reads quotes, PCK certificates, RA-TLS certificates, CRLs, TCB info, QE identity, collateral bundles and SIGSTRUCTs.',

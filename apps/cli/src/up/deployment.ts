@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { StartFailure } from './failure.js';
 import { prepareKeys } from './key-material.js';
 import { Layout } from './layout.js';
 import { ManagedProcess } from './managed-process.js';
 import { findNatsServer } from './nats-binary.js';
-import { natsConfig } from './nats-config.js';
+import { writeNatsConfig } from './nats-files.js';
 import { settlePorts, type Ports } from './ports.js';
-import { natsSpec, SERVICES, serviceSpec, type DeploymentSettings } from './services.js';
+import { natsSpec, SERVICES, serviceSpec, witnessSpec, type DeploymentSettings } from './services.js';
 import { SimulatedWorld } from './simulated-platform.js';
 import { lockState } from './state-lock.js';
 
@@ -29,7 +29,7 @@ export interface UpOptions {
 export const VAULT = 'demo';
 const READY_TIMEOUT_MS = 60_000;
 
-/** A whole deployment on this machine: nats-server and the three services as processes of their own, one state folder. */
+/** A whole deployment on this machine: nats-server, the three services and a witness as processes of their own, one state folder. */
 export class LocalDeployment {
   private readonly processes: ManagedProcess[] = [];
 
@@ -43,7 +43,7 @@ export class LocalDeployment {
   static async start(options: UpOptions): Promise<LocalDeployment> {
     const layout = new Layout(options.stateDir);
     try {
-      for (const folder of ['nats', 'audit', 'quote-verifier', 'key-release', 'logs', 'vault']) {
+      for (const folder of ['nats', 'audit', 'witness', 'quote-verifier', 'key-release', 'logs', 'vault']) {
         mkdirSync(layout.path(folder), { recursive: true, mode: 0o700 });
       }
     } catch (error) {
@@ -56,20 +56,22 @@ export class LocalDeployment {
     let deployment: LocalDeployment | undefined;
     try {
       const ports = await settlePorts(options.ports);
+      const logOrigin = 'siegel.local/log';
+      const { witnessKey } = await prepareKeys(layout, logOrigin, [options.tenant]);
       const settings: DeploymentSettings = {
         layout,
+        witnessKey,
         ports,
         tenant: options.tenant,
         trustDomain: 'siegel.local',
-        logOrigin: 'siegel.local/log',
+        logOrigin,
         publicUrl: `https://localhost:${ports.release}`,
         logLevel: options.logLevel,
         ...(options.environment === undefined ? {} : { environment: options.environment }),
       };
       const vaults = options.vaultsFile === undefined ? {} : await extraVaults(options.vaultsFile);
       const binary = findNatsServer(options.toolsDir, options.progress);
-      const { natsKeys } = await prepareKeys(layout, settings.logOrigin, [settings.tenant]);
-      writeFileSync(layout.natsConfig, natsConfig(layout, ports.nats, binary, natsKeys), { mode: 0o600 });
+      writeNatsConfig(layout, { port: ports.nats, version: binary.version });
       writeFileSync(
         layout.vaults,
         JSON.stringify({ [VAULT]: { kind: 'embedded', dir: layout.path('vault', VAULT) }, ...vaults }),
@@ -106,9 +108,11 @@ export class LocalDeployment {
       process.start();
     };
     start(new ManagedProcess(natsSpec(layout, natsPath), announce));
+    start(new ManagedProcess(witnessSpec(this.settings), announce));
     for (const name of SERVICES) start(new ManagedProcess(serviceSpec(name, this.settings), announce));
     const until = Date.now() + READY_TIMEOUT_MS;
     await Promise.all([
+      this.ready('witness', `http://127.0.0.1:${ports.witness}`, until),
       this.ready('audit', `http://127.0.0.1:${ports.audit}`, until),
       this.ready('quote-verifier', `http://127.0.0.1:${ports.verifier}`, until),
       this.ready('key-release', `https://127.0.0.1:${ports.release}`, until),
@@ -132,7 +136,7 @@ export class LocalDeployment {
   }
 
   private writeContext(): void {
-    const { layout, ports, tenant, publicUrl } = this.settings;
+    const { layout, ports, tenant, publicUrl, witnessKey } = this.settings;
     // A local authority's file holds its private key beside the certificate; clients get certificates alone. With a root in a vault
     // the bundle has all roots that are trusted now.
     const bundle = join(layout.pki, 'bundle.pem');
@@ -143,8 +147,13 @@ export class LocalDeployment {
     const context = {
       siegel: 1,
       release: { url: publicUrl, caFile: 'ca.pem' },
-      verifier: { url: `http://127.0.0.1:${ports.verifier}` },
+      verifier: {
+        url: `http://127.0.0.1:${ports.verifier}`,
+        bundleDir: relative(layout.root, layout.bundles),
+        simulatedRootFile: relative(layout.root, layout.simulatedRoot),
+      },
       audit: { url: `http://127.0.0.1:${ports.audit}`, tokenFile: 'audit.token' },
+      witness: { url: `http://127.0.0.1:${ports.witness}`, key: witnessKey },
       adminTokenFile: 'admin.token',
       nats: { url: `nats://127.0.0.1:${ports.nats}` },
       tenant,

@@ -1,6 +1,7 @@
 import { DcapError, INTEL_SGX_ROOT, parseCollateralBundle, verifyQuote, type CollateralBundle } from '#dcap';
 import { CliError } from '../failure/cli-error.js';
 import { readBounded } from '../input/bounded-input.js';
+import { parseGrace } from '../input/grace.js';
 import { parseIsoTime } from '../input/iso-time.js';
 import { decodeEncoding } from '../input/quote-encoding.js';
 import type { Terminal } from '../terminal/terminal.js';
@@ -12,7 +13,6 @@ import { verdictText } from './verdict-text.js';
 /** Hex text of the largest evidence, with line ends; more than that is no quote in any encoding. */
 const MAX_QUOTE_FILE_BYTES = 128 * 1024;
 const MAX_BUNDLE_FILE_BYTES = 8 * 1024 * 1024;
-const MAX_GRACE_SECONDS = 366 * 86_400;
 /** Stands for a bundle that could not be read; the verification runs up to it and refuses there. */
 const NO_BUNDLE = null as unknown as CollateralBundle;
 
@@ -55,16 +55,4 @@ function readBundle(file: Buffer): CollateralBundle | DcapError {
     if (error instanceof DcapError) return error;
     return new DcapError('COLLATERAL_INVALID', 'the bundle is not UTF-8 text');
   }
-}
-
-function parseGrace(text: string | undefined): number {
-  if (text === undefined) return 0;
-  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(seconds <= MAX_GRACE_SECONDS)) {
-    throw CliError.of(
-      'USAGE',
-      `--grace "${text}" is not a number of seconds between 0 and ${MAX_GRACE_SECONDS}.`,
-    );
-  }
-  return seconds;
 }

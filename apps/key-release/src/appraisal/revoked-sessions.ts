@@ -3,6 +3,8 @@ import type { AuditEmitter } from '#emitter';
 import { MAX_SESSION_SECONDS } from '#policy';
 import { Inject, Injectable } from '@nestjs/common';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
+import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
+import { RevocationFile } from './revocation-file.js';
 import { SessionBucket } from './session-bucket.js';
 
 const nameOf = (tenant: string, session: string): string => `${tenant}.${session}`;
@@ -11,15 +13,20 @@ const nameOf = (tenant: string, session: string): string => `${tenant}.${session
 @Injectable()
 export class RevokedSessions {
   private readonly revoked = new Map<string, RevocationRecord>();
+  private readonly file: RevocationFile;
 
   constructor(
     private readonly bucket: SessionBucket,
     @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
+    @Inject(KEY_RELEASE_ENVIRONMENT) environment: KeyReleaseEnvironment,
   ) {
+    this.file = new RevocationFile(environment.SIEGEL_STATE_DIR);
+    for (const record of this.file.load(Date.now()))
+      this.revoked.set(nameOf(record.tenant, record.session), record);
     bucket.onRecord({
       platform: () => undefined,
       platformGone: () => undefined,
-      revoked: (record) => this.revoked.set(nameOf(record.tenant, record.session), record),
+      revoked: (record) => this.learn(record),
     });
   }
 
@@ -56,8 +63,15 @@ export class RevokedSessions {
     } catch (error) {
       throw new SiegelError('STORE_UNAVAILABLE', { cause: error });
     }
-    this.revoked.set(nameOf(tenant, session), record);
+    this.learn(record);
     return viewOf(record);
+  }
+
+  private learn(record: RevocationRecord): void {
+    const name = nameOf(record.tenant, record.session);
+    if (this.revoked.has(name) || Date.parse(record.until) <= Date.now()) return;
+    this.revoked.set(name, record);
+    this.file.add(record);
   }
 
   /** Forgets what has served its time. */
