@@ -35,6 +35,10 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
   SIEGEL_CHALLENGE_KEY_FILE: z.string().describe('32 random bytes shared by all replicas'),
   SIEGEL_ADMIN_TOKEN_FILE: z.string().describe('Bearer token of the admin API'),
   SIEGEL_VAULTS_FILE: z.string().describe('JSON: the vaults and how to reach them'),
+  SIEGEL_AKV_KEYS_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: keys for release in the protocol of Azure Key Vault, and whose tokens count'),
   SIEGEL_VAULT_CHECK_SECONDS: z.coerce
     .number()
     .int()

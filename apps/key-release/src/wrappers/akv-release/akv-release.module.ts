@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { AkvReleaseController } from './akv-release.controller.js';
+import { KeyDirectory } from './key-directory.js';
+import { KeyReleaseService } from './key-release.service.js';
+import { ReleaseSigner } from './release-signer.js';
+
+/** Secure Key Release as clients of Azure Key Vault know it. */
+@Module({
+  controllers: [AkvReleaseController],
+  providers: [KeyDirectory, KeyReleaseService, ReleaseSigner],
+})
+export class AkvReleaseModule {}
