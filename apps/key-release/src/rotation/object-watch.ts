@@ -46,6 +46,11 @@ export class ObjectWatch {
     return this.states.get(key);
   }
 
+  /** A release held this version before the object was looked at: what the first look finds is compared with it. */
+  learn(key: string, version: string): void {
+    if (!this.states.has(key)) this.states.set(key, { version });
+  }
+
   /** The objects to be watched now. */
   objects(): Map<string, WatchedObject> {
     const inForce = [...this.tenants.tenants].flatMap((tenant) => {

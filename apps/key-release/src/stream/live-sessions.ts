@@ -192,6 +192,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
       });
       stream.session = await this.tokens.open(granted.token, new Date());
       stream.held = versionsByObject(granted.grants, granted.versions);
+      for (const [object, version] of stream.held) this.watch.learn(object, version);
       stream.manifestVersion = stream.session.manifest.version;
       stream.failures = 0;
       const revision = releaseRevision(granted.workload, granted.grants, granted.versions);

@@ -1,0 +1,436 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { SimulatedEnclave } from '../apps/cli/src/demo/simulated-enclave.js';
+import { AzureWorld } from './azure-deployment.js';
+import {
+  EventTail,
+  entryBytes,
+  eventually,
+  expectProblem,
+  manifestOf,
+  OfflineChecks,
+  Replica,
+  type RunningSiegel,
+  SessionStream,
+  TENANT,
+} from './harness/index.js';
+
+jest.setTimeout(120_000);
+
+const SECRET = randomBytes(32).toString('base64url');
+/** Too long to help a test along: whatever comes sooner came by a hint. */
+const SLOW_POLL_SECONDS = 3_600;
+const FAST_POLL_SECONDS = 1;
+const HOOK = '/v1/hooks/event-grid';
+
+const granted = (objectName: string, more: object = {}) => ({
+  vault: 'prod',
+  objectName,
+  objectType: 'secret',
+  as: 'env',
+  objectAlias: 'VALUE',
+  ...more,
+});
+const topicOf = (vault: string) =>
+  `/subscriptions/${randomUUID()}/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/${vault}`;
+/** As Microsoft's own sample has it: with spaces where none belong. */
+const newVersion = (objectName: string, change: object = {}, vault = 'prod') => ({
+  id: randomUUID(),
+  topic: topicOf(vault),
+  subject: objectName,
+  eventType: 'Microsoft.KeyVault.SecretNewVersionCreated',
+  eventTime: new Date().toISOString(),
+  data: {
+    Id: 'x',
+    'VaultName ': `${vault} `,
+    ObjectType: 'Secret',
+    'ObjectName ': ` ${objectName}`,
+    Version: ' 1',
+  },
+  dataVersion: '1',
+  metadataVersion: '1',
+  ...change,
+});
+const cloudEvent = (objectName: string, vault = 'prod') => ({
+  specversion: '1.0',
+  id: randomUUID(),
+  source: topicOf(vault),
+  type: 'Microsoft.KeyVault.SecretNewVersionCreated',
+  time: new Date().toISOString(),
+  data: { VaultName: vault, ObjectName: objectName, ObjectType: 'Secret' },
+});
+
+async function deployed(
+  azure: AzureWorld,
+  pollSeconds: number,
+  more: readonly string[] = [],
+): Promise<RunningSiegel> {
+  const set = (name: string, value: string | number) => ['--env', `${name}=${value}`];
+  return azure.deploy({ prod: azure.files.vaultSettings('prod') }, [
+    ...set('SIEGEL_ROTATION_POLL_SECONDS', pollSeconds),
+    ...set('SIEGEL_STREAM_HEARTBEAT_MS', 300),
+    ...set('SIEGEL_EVENT_GRID_SECRET_FILE', azure.write('hook.secret', SECRET)),
+    ...more,
+  ]);
+}
+
+async function boot(
+  siegel: RunningSiegel,
+  workload: string,
+): Promise<{ enclave: SimulatedEnclave; token: string }> {
+  const enclave = siegel.machines.enclave(workload);
+  const { response } = await enclave.attest(siegel.service);
+  return { enclave, token: response.token };
+}
+const streamOf = async (siegel: RunningSiegel, workload: string): Promise<SessionStream> => {
+  const { enclave, token } = await boot(siegel, workload);
+  return SessionStream.open(siegel, enclave, token);
+};
+
+describe('a vault that notifies', () => {
+  let azure: AzureWorld;
+  let siegel: RunningSiegel;
+  let replica: Replica;
+  let tail: EventTail;
+  const hook = (body: unknown, query = `?secret=${SECRET}`, headers: Record<string, string> = {}) =>
+    siegel.service.call('POST', `${HOOK}${query}`, {
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+
+  beforeAll(async () => {
+    azure = await AzureWorld.start({ vaults: ['prod'] });
+    for (const name of ['db', 'api', 'other']) await azure.sdk.secrets.setSecret(name, `first ${name}`);
+    const entra = `${azure.fake.authorityHost}/${azure.fake.entra.tenantId}`;
+    siegel = await deployed(azure, SLOW_POLL_SECONDS, [
+      ...['--env', `SIEGEL_EVENT_GRID_ISSUER=https://sts.windows.net/${azure.fake.entra.tenantId}/`],
+      ...['--env', 'SIEGEL_EVENT_GRID_AUDIENCE=https://vault.azure.net'],
+      ...['--env', `SIEGEL_EVENT_GRID_JWKS_URL=${entra}/discovery/v2.0/keys`],
+      ...['--env', `SIEGEL_EVENT_GRID_CA_FILE=${azure.files.caFile}`],
+    ]);
+    await siegel.admin.setManifest(
+      TENANT,
+      manifestOf({
+        db: { secrets: [granted('db')] },
+        api: { secrets: [granted('api')] },
+        other: { secrets: [granted('other')] },
+      }),
+      0,
+    );
+    const vaults = { prod: azure.files.vaultSettings('prod') };
+    replica = await Replica.start(siegel, {
+      SIEGEL_VAULTS_FILE: azure.write('replica-vaults.json', vaults),
+      SIEGEL_ROTATION_POLL_SECONDS: String(SLOW_POLL_SECONDS),
+    });
+    tail = await siegel.log.tail({});
+  });
+  afterAll(async () => {
+    await replica?.stop();
+    await siegel?.stop();
+    await azure?.stop();
+  });
+
+  it('sends a fresh sealed release to every live session, on every replica, without a new quote', async () => {
+    const here = await boot(siegel, 'db');
+    const there = await boot(siegel, 'db');
+    const streams = [
+      await SessionStream.open(siegel, here.enclave, here.token),
+      await SessionStream.open(siegel, there.enclave, there.token, { base: replica.url }),
+    ];
+    const bystander = await streamOf(siegel, 'other');
+    for (const stream of [...streams, bystander]) {
+      expect(stream.status).toBe(200);
+      expect((await stream.release('the first release')).payload.env['VALUE']).toMatch(/^first /);
+    }
+    // Both replicas have looked at what the manifest grants, so that they know what is new.
+    await eventually(
+      'a first look',
+      () => azure.fake.log.of('secrets/get').filter(({ path }) => path.includes('/db')).length >= 2,
+    );
+    await tail.next();
+    const { properties } = await azure.sdk.secrets.setSecret('db', 'second db');
+    expect((await hook([newVersion('db')])).body).toEqual({ accepted: 1, duplicates: 0 });
+    const offline = new OfflineChecks(siegel.layout.trust);
+    for (const stream of streams) {
+      const { response, payload } = await stream.release('the rotated release');
+      expect(payload.env['VALUE']).toBe('second db');
+      const logged = (await siegel.log.all({ session: response.session, type: 'release.granted' })).at(-1)!;
+      offline.promises.verify(response.promise, entryBytes(logged));
+      expect(logged.event).toMatchObject({
+        data: { grants: [{ objectName: 'db', version: properties.version }] },
+      });
+    }
+    const events = (await tail.next()).filter(({ type }) => type.startsWith('secret.'));
+    // The other replica was told that it is logged.
+    expect(events).toMatchObject([
+      {
+        type: 'secret.rotated',
+        data: { vault: 'prod', objectName: 'db', version: properties.version, noticedBy: 'hint' },
+      },
+    ]);
+    expect(bystander.waiting).toBe(0);
+    for (const stream of [...streams, bystander]) stream.close();
+  });
+
+  it('takes a notification once, in either schema, and reads nothing for one that means nothing here', async () => {
+    const event = newVersion('api');
+    expect((await hook([event])).body).toEqual({ accepted: 1, duplicates: 0 });
+    expect((await hook([event])).body).toEqual({ accepted: 0, duplicates: 1 });
+    const type = 'application/cloudevents+json; charset=utf-8';
+    expect((await hook(cloudEvent('api'), `?secret=${SECRET}`, { 'content-type': type })).status).toBe(200);
+    const batch = 'application/cloudevents-batch+json';
+    const both = [cloudEvent('api'), cloudEvent('db')];
+    expect((await hook(both, `?secret=${SECRET}`, { 'content-type': batch })).body).toEqual({
+      accepted: 2,
+      duplicates: 0,
+    });
+    const policy = newVersion('api', { eventType: 'Microsoft.KeyVault.VaultAccessPolicyChanged' });
+    expect((await hook([policy])).body).toEqual({ accepted: 0, duplicates: 0 });
+  });
+
+  it('shakes hands in both ways', async () => {
+    const validation = newVersion('x', {
+      eventType: 'Microsoft.EventGrid.SubscriptionValidationEvent',
+      data: { validationCode: '512d38b6-c7b8-40c8-89fe-f46f9e9622b6', validationUrl: 'https://rp.eventgrid' },
+    });
+    expect((await hook([validation])).body).toEqual({
+      validationResponse: '512d38b6-c7b8-40c8-89fe-f46f9e9622b6',
+    });
+    const origin = { 'webhook-request-origin': 'eventgrid.azure.net', 'webhook-request-rate': '120' };
+    const answer = await siegel.service.call('OPTIONS', `${HOOK}?secret=${SECRET}`, { headers: origin });
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({
+      'webhook-allowed-origin': 'eventgrid.azure.net',
+      'webhook-allowed-rate': '120',
+    });
+    expectProblem(await siegel.service.call('OPTIONS', HOOK, { headers: origin }), 'HOOK_UNAUTHENTICATED');
+    expectProblem(await siegel.service.call('OPTIONS', `${HOOK}?secret=${SECRET}`), 'HOOK_EVENT_INVALID');
+  });
+
+  it('lets nobody in without the secret or a token of the issuer', async () => {
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+    const { entra } = azure.fake;
+    expect((await hook([newVersion('api')], '', bearer(await azure.sdk.accessToken()))).status).toBe(200);
+    const foreign = entra.projectToken('system:serviceaccount:default:default');
+    for (const [query, headers] of [
+      ['', {}],
+      ['?secret=', {}],
+      [`?secret=${SECRET.slice(1)}`, {}],
+      [`?secret=${SECRET}&secret=${SECRET}`, {}],
+      ['', bearer(foreign)],
+      ['', bearer('a.b.c')],
+      ['', bearer(`${(await azure.sdk.accessToken()).slice(0, -8)}AAAAAAAA`)],
+    ] as const) {
+      expectProblem(await hook([newVersion('api')], query, headers), 'HOOK_UNAUTHENTICATED');
+    }
+  });
+
+  it.each([
+    ['no JSON', '{', 'REQUEST_MALFORMED'],
+    ['no event', [], 'HOOK_EVENT_INVALID'],
+    ['too many events', Array.from({ length: 65 }, () => newVersion('db')), 'HOOK_EVENT_INVALID'],
+    ['a text', JSON.stringify('text'), 'HOOK_EVENT_INVALID'],
+    ['another kind of topic', [newVersion('db', { topic: '/subscriptions/a/b' })], 'HOOK_EVENT_INVALID'],
+    ['a name that is none', [newVersion('../x')], 'HOOK_EVENT_INVALID'],
+    [
+      'data of another vault',
+      [newVersion('db', { data: { VaultName: 'else', ObjectName: 'db' } })],
+      'HOOK_EVENT_INVALID',
+    ],
+    ['no data', [newVersion('db', { data: {} })], 'HOOK_EVENT_INVALID'],
+    ['another vault', [newVersion('db', {}, 'elsewhere')], 'HOOK_TOPIC_UNKNOWN'],
+  ] as const)('refuses %s', async (_name, body, code) => {
+    expectProblem(await hook(body), code);
+  });
+
+  it('believes no hint on NATS that no key-release has signed', async () => {
+    const nats = await siegel.nats('key_release');
+    const reads = () => azure.fake.log.of('secrets/get').length;
+    const before = reads();
+    const forged = Buffer.from('{"alg":"EdDSA","typ":"siegel-vault-change+jwt","kid":"x"}').toString(
+      'base64url',
+    );
+    const body = Buffer.from(JSON.stringify({ v: 1, vault: 'prod', objectName: 'db', objectType: 'object' }));
+    for (const text of [
+      `${forged}.${body.toString('base64url')}.${'A'.repeat(86)}`,
+      '{}',
+      '',
+      'x'.repeat(20_000),
+    ])
+      nats.publish('siegel.v1.vault.changed', text);
+    await nats.flush();
+    // A true one, sent after them over the same connection order, is taken; so they have been looked at.
+    await azure.sdk.secrets.setSecret('other', 'second other');
+    await hook([newVersion('other')]);
+    await eventually(
+      'the true hint',
+      () => replica.logText.includes('was not one of a key-release') && reads() > before,
+    );
+    const names = new Set(
+      azure.fake.log
+        .of('secrets/get')
+        .slice(before)
+        .map(({ path }) => path.split('/')[2]),
+    );
+    expect([...names]).toEqual(['other']);
+  });
+});
+
+describe('a vault that says nothing', () => {
+  let azure: AzureWorld;
+  let siegel: RunningSiegel;
+  let tail: EventTail;
+
+  beforeAll(async () => {
+    azure = await AzureWorld.start({ vaults: ['prod'] });
+    for (const name of ['db', 'pin', 'gone', 'off']) await azure.sdk.secrets.setSecret(name, `first ${name}`);
+    const { properties } = await azure.sdk.secrets.setSecret('pin', 'pinned');
+    siegel = await deployed(azure, FAST_POLL_SECONDS, ['--env', 'SIEGEL_STREAM_MAX=8']);
+    await siegel.admin.setManifest(
+      TENANT,
+      manifestOf({
+        db: { secrets: [granted('db')] },
+        pin: { secrets: [granted('pin', { objectVersion: properties.version })] },
+        gone: { secrets: [granted('gone')] },
+        off: { secrets: [granted('off')] },
+        plain: { env: { A: '1' } },
+      }),
+      0,
+    );
+    tail = await siegel.log.tail({});
+  });
+  afterAll(async () => {
+    await siegel?.stop();
+    await azure?.stop();
+  });
+
+  it('is read now and then: a new version reaches the session; a pinned one stays', async () => {
+    const stream = await streamOf(siegel, 'db');
+    const pinned = await streamOf(siegel, 'pin');
+    const first = await stream.release('the first release');
+    expect((await pinned.release('the pinned release')).payload.env['VALUE']).toBe('pinned');
+    await eventually('a heartbeat', () => stream.comments > 0);
+    await azure.sdk.secrets.setSecret('pin', 'newer');
+    const { properties } = await azure.sdk.secrets.setSecret('db', 'second db');
+    const second = await stream.release('the rotated release');
+    expect(second.payload.env['VALUE']).toBe('second db');
+    expect(second.id).not.toBe(first.id);
+    expect(pinned.waiting).toBe(0);
+    const rotated = await eventually('the event', async () =>
+      (await tail.next()).find(({ type }) => type === 'secret.rotated'),
+    );
+    expect(rotated).toMatchObject({
+      data: { objectName: 'db', version: properties.version, noticedBy: 'poll' },
+    });
+    pinned.close();
+    stream.close();
+  });
+
+  it('can be resumed: nothing comes twice, and nothing that happened meanwhile is missed', async () => {
+    const { enclave, token } = await boot(siegel, 'db');
+    const stream = await SessionStream.open(siegel, enclave, token);
+    const { id } = await stream.release('the first release');
+    stream.close();
+    const resumed = await SessionStream.open(siegel, enclave, token, { lastId: id });
+    await eventually('two heartbeats', () => resumed.comments > 1);
+    expect(resumed.waiting).toBe(0);
+    resumed.close();
+    await azure.sdk.secrets.setSecret('db', 'third db');
+    await eventually('the event', async () =>
+      (await tail.next()).some(({ type }) => type === 'secret.rotated'),
+    );
+    const late = await SessionStream.open(siegel, enclave, token, { lastId: id });
+    expect((await late.release('what was missed')).payload.env['VALUE']).toBe('third db');
+    late.close();
+  });
+
+  it('disabling a secret stops its release, and enabling it brings it back', async () => {
+    const { enclave, token } = await boot(siegel, 'off');
+    const stream = await SessionStream.open(siegel, enclave, token);
+    const { response } = await stream.release('the first release');
+    const { version } = (await azure.sdk.secrets.getSecret('off')).properties;
+    await azure.sdk.secrets.updateSecretProperties('off', version!, { enabled: false });
+    expect(await stream.next('the refusal')).toMatchObject({
+      event: 'denied',
+      data: { code: 'SECRET_UNUSABLE' },
+    });
+    const again = enclave.fetchAgain(
+      siegel.service,
+      `${siegel.endpoints.release}/v1/release`,
+      response.token,
+    );
+    await expect(again).rejects.toMatchObject({ problem: { code: 'SECRET_UNUSABLE' } });
+    await expect(boot(siegel, 'off')).rejects.toMatchObject({ problem: { code: 'SECRET_UNUSABLE' } });
+    const events = await tail.next();
+    expect(events.find(({ type }) => type === 'secret.withdrawn')).toMatchObject({
+      outcome: 'alert',
+      reason: { code: 'SECRET_DISABLED' },
+      data: { objectName: 'off', previousVersion: version },
+    });
+    await azure.sdk.secrets.updateSecretProperties('off', version!, { enabled: true });
+    expect((await stream.release('the release after all')).payload.env['VALUE']).toBe('first off');
+    stream.close();
+  });
+
+  it('deleting a secret stops its release', async () => {
+    const stream = await streamOf(siegel, 'gone');
+    await stream.release('the first release');
+    await (await azure.sdk.secrets.beginDeleteSecret('gone', { intervalInMs: 20 })).pollUntilDone();
+    expect(await stream.next('the refusal')).toMatchObject({
+      event: 'denied',
+      data: { code: 'SECRET_NOT_FOUND' },
+    });
+    await expect(boot(siegel, 'gone')).rejects.toMatchObject({ problem: { code: 'SECRET_NOT_FOUND' } });
+    stream.close();
+  });
+
+  it('ends the stream when the session is revoked', async () => {
+    const stream = await streamOf(siegel, 'plain');
+    const { response } = await stream.release('the first release');
+    await siegel.adminCall('POST', `/v1/tenants/${TENANT}/sessions/${response.session}/revoke`);
+    expect(await stream.next('the end')).toMatchObject({ event: 'end', data: { code: 'SESSION_REVOKED' } });
+    await eventually('the end of the connection', () => stream.ended);
+  });
+
+  it('follows the manifest: a change brings a release, no change none, and a workload that is gone its end', async () => {
+    const manifest = (workloads: Parameters<typeof manifestOf>[0]) => manifestOf(workloads);
+    const stream = await streamOf(siegel, 'plain');
+    const bystander = await streamOf(siegel, 'db');
+    expect((await stream.release('the first release')).payload.env).toEqual({ A: '1' });
+    await bystander.release('the first release');
+    const db = { secrets: [granted('db')] };
+    await siegel.admin.setManifest(TENANT, manifest({ db, plain: { env: { A: '2' } } }), 1);
+    expect((await stream.release('the changed release')).payload.env).toEqual({ A: '2' });
+    await siegel.admin.setManifest(TENANT, manifest({ db }), 2);
+    expect(await stream.next('the end')).toMatchObject({ event: 'end', data: { code: 'RELEASE_DENIED' } });
+    expect(bystander.waiting).toBe(0);
+    bystander.close();
+  });
+
+  it('wants token and proof, one proof for one stream, and has room for so many', async () => {
+    const { enclave, token } = await boot(siegel, 'db');
+    const url = `${siegel.endpoints.release}/v1/session/stream`;
+    const call = (headers: Record<string, string>) =>
+      siegel.service.call('GET', '/v1/session/stream', { headers });
+    expectProblem(await call({}), 'TOKEN_INVALID');
+    const elsewhere = await enclave.authorization(`${siegel.endpoints.release}/v1/release`, token);
+    expectProblem(await call(elsewhere), 'PROOF_INVALID');
+    const stranger = siegel.machines.enclave('db');
+    expectProblem(await call(await stranger.authorization(url, token)), 'PROOF_INVALID');
+    expectProblem(
+      await call({ ...(await enclave.authorization(url, token)), 'last-event-id': 'no id' }),
+      'CURSOR_INVALID',
+    );
+    const headers = await enclave.authorization(url, token);
+    const streams = [await SessionStream.open(siegel, enclave, token, { headers })];
+    expectProblem(await call(headers), 'PROOF_REPLAYED');
+    while (streams.length < 8) streams.push(await SessionStream.open(siegel, enclave, token));
+    expectProblem(await call(await enclave.authorization(url, token)), 'OVERLOADED');
+    for (const stream of streams) stream.close();
+    const roomy = await eventually('room', async () => {
+      const stream = await SessionStream.open(siegel, enclave, token);
+      return stream.status === 200 && stream;
+    });
+    roomy.close();
+  });
+});
