@@ -17,6 +17,7 @@ interface UpFlags {
   releasePort: number;
   verifierPort: number;
   auditPort: number;
+  witnessPort: number;
   graminePort?: number;
   logLevel: string;
   vaults?: string;
@@ -53,6 +54,12 @@ export function registerUp(program: Command, session: Session): void {
       fromEnv('VERIFIER', DEFAULT_PORTS.verifier),
     )
     .option('--audit-port <port>', 'port of audit', port('AUDIT'), fromEnv('AUDIT', DEFAULT_PORTS.audit))
+    .option(
+      '--witness-port <port>',
+      'port of the embedded witness; 0 for any free one',
+      port('WITNESS'),
+      fromEnv('WITNESS', 0),
+    )
     .option(
       '--gramine-port <port>',
       "port of Gramine's Secret Provisioning; 0 for any free one (default: off)",
@@ -115,6 +122,7 @@ async function up(flags: UpFlags, session: Session): Promise<number> {
         release: flags.releasePort,
         verifier: flags.verifierPort,
         audit: flags.auditPort,
+        witness: flags.witnessPort,
         ...(flags.graminePort === undefined ? {} : { gramine: flags.graminePort }),
       },
       tenant: DEFAULT_TENANT,
@@ -175,6 +183,7 @@ function endpoints({ settings, pids }: LocalDeployment) {
       release: publicUrl,
       verifier: `http://127.0.0.1:${ports.verifier}`,
       audit: `http://127.0.0.1:${ports.audit}`,
+      witness: `http://127.0.0.1:${ports.witness}`,
       nats: `nats://127.0.0.1:${ports.nats}`,
       ...(ports.gramine === undefined ? {} : { gramine: `localhost:${ports.gramine}` }),
     },
@@ -188,7 +197,7 @@ function whereThingsAre({ settings }: LocalDeployment): string {
 Everything keeps running until Ctrl-C. The APIs:
   enclaves   ${publicUrl}/v1/attest          (description: ${publicUrl}/openapi.json)
   operators  http://127.0.0.1:${ports.audit}/v1/events        (bearer token: ${layout.auditToken})
-  auditors   nats://127.0.0.1:${ports.nats}, subject siegel.events.>  (nkey seed: ${layout.seed('auditor')})
+  auditors   nats://127.0.0.1:${ports.nats}, subject siegel.events.>  (npx siegel auditor create NAME)
   verifier   http://127.0.0.1:${ports.verifier}/v1/collateral
 State and logs: ${layout.root}
 Try: npx siegel audit query --type attestation.denied`;

@@ -1,11 +1,16 @@
 import { TrustFile, type TrustedJwk } from '#contracts';
 import { LocalSigner } from '#pki';
+import { formatVerifierKey, NOTE_COSIGNATURE } from '#transparency';
+import { openOrCreateWitnessKey } from '#witness';
 import { createUser, fromSeed } from '@nats-io/nkeys';
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Layout } from './layout.js';
 import { NATS_USERS, type NatsUser } from './nats-config.js';
+
+/** Name of the embedded witness's key. */
+export const WITNESS_NAME = 'siegel.local/witness';
 
 /** Everything secret is created once, mode 0600, and kept; the trust file is derived from it at every start. */
 export async function prepareKeys(layout: Layout, origin: string, tenants: readonly string[]) {
@@ -23,6 +28,14 @@ export async function prepareKeys(layout: Layout, origin: string, tenants: reado
     once(file, () => randomBytes(32).toString('base64url'));
   once(layout.challengeKey, () => randomBytes(32).toString('base64'));
   const jwk = (signer: LocalSigner): TrustedJwk => signer.jwk() as TrustedJwk;
+  const witnessKey = formatVerifierKey(
+    WITNESS_NAME,
+    createPublicKey(openOrCreateWitnessKey(layout.key('witness', 'witness'))),
+    NOTE_COSIGNATURE,
+  );
+  const origins = tenants.map((tenant) => `${origin}/${tenant}`);
+  const logPublic = createPublicKey({ key: jwk(logKey) as JsonWebKey, format: 'jwk' });
+  writeFileSync(layout.witnessLogs, origins.map((log) => `${formatVerifierKey(log, logPublic)}\n`).join(''));
   const trust = TrustFile.parse({
     siegelTrust: 1,
     verifiers: [jwk(verdict)],
@@ -32,13 +45,15 @@ export async function prepareKeys(layout: Layout, origin: string, tenants: reado
       { name: 'audit', jwk: jwk(auditEmitter) },
     ],
     manifestSigners: [jwk(manifest)],
-    logs: tenants.map((tenant) => ({ origin: `${origin}/${tenant}`, jwk: jwk(logKey) })),
+    logs: origins.map((log) => ({ origin: log, jwk: jwk(logKey) })),
+    witnesses: [witnessKey],
   });
   writeFileSync(layout.trust, `${JSON.stringify(trust, null, 2)}\n`);
-  return { natsKeys: natsKeys(layout) };
+  return { witnessKey };
 }
 
-function natsKeys(layout: Layout): Record<NatsUser, string> {
+/** The public keys of the fixed users, whose seeds are made where they are missing. */
+export function natsKeys(layout: Layout): Record<NatsUser, string> {
   const entries = NATS_USERS.map((user) => {
     once(layout.seed(user), () => new TextDecoder().decode(createUser().getSeed()));
     const seed = readFileSync(layout.seed(user), 'utf8').trim();

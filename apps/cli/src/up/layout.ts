@@ -24,6 +24,16 @@ export class Layout {
   get natsPid(): string {
     return this.path('nats', 'nats.pid');
   }
+  /** What the configuration of nats-server was made of, for whoever adds a user while it runs. */
+  get natsSettings(): string {
+    return this.path('nats', 'settings.json');
+  }
+  get auditors(): string {
+    return this.path('nats', 'auditors');
+  }
+  get witnessLogs(): string {
+    return this.path('witness', 'logs.txt');
+  }
   get simulator(): string {
     return this.path('simulator', 'platform.json');
   }

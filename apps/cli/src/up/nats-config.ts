@@ -1,6 +1,5 @@
 import { BUCKETS, STREAMS, SUBJECTS } from '#contracts';
 import type { Layout } from './layout.js';
-import type { NatsBinary } from './nats-binary.js';
 
 export const NATS_USERS = ['quote_verifier', 'key_release', 'audit', 'operator', 'auditor'] as const;
 export type NatsUser = (typeof NATS_USERS)[number];
@@ -73,28 +72,47 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
   },
 };
 
-/** @param publicKeys nkey of each user */
+/** One user as the configuration has it. */
+export interface NatsUserEntry {
+  readonly publicKey: string;
+  readonly permissions: Permissions;
+}
+
+/** What the configuration depends on beside its users. */
+export interface NatsSettings {
+  readonly port: number;
+  /** Of nats-server: major, minor, patch. */
+  readonly version: readonly number[];
+}
+
+/** The fixed users with their keys, and the inbox that each may hear. */
+export const fixedUsers = (publicKeys: Readonly<Record<NatsUser, string>>): NatsUserEntry[] =>
+  NATS_USERS.map((user) => {
+    const { subscribe, ...rest } = PERMISSIONS[user];
+    return {
+      publicKey: publicKeys[user],
+      permissions: { ...rest, subscribe: [...subscribe, `${inboxPrefix(user)}.>`] },
+    };
+  });
+
 export function natsConfig(
   layout: Layout,
-  port: number,
-  binary: NatsBinary,
-  publicKeys: Readonly<Record<NatsUser, string>>,
+  settings: NatsSettings,
+  entries: readonly NatsUserEntry[],
 ): string {
   const quote = (texts: readonly string[]): string => texts.map((text) => JSON.stringify(text)).join(', ');
-  const users = NATS_USERS.map((user) => {
-    const { publish, subscribe, responses } = PERMISSIONS[user];
-    const heard = [...subscribe, `${inboxPrefix(user)}.>`];
-    return `    { nkey: ${publicKeys[user]}, permissions: {
+  const users = entries.map(({ publicKey, permissions: { publish, subscribe, responses } }) => {
+    return `    { nkey: ${publicKey}, permissions: {
         publish: { allow: [${quote([...new Set(publish)])}] }
-        subscribe: { allow: [${quote(heard)}] }${responses ? '\n        allow_responses: { max: 1, expires: "1m" }' : ''}
+        subscribe: { allow: [${quote(subscribe)}] }${responses ? '\n        allow_responses: { max: 1, expires: "1m" }' : ''}
     } }`;
   });
   // Older servers refuse to start over this setting; the audit log does not rely on it (it has its own fsync).
-  const [major, minor] = binary.version;
+  const [major = 0, minor = 0] = settings.version;
   const durable = major > 2 || (major === 2 && minor >= 10) ? '\n  sync_interval: always' : '';
-  return `# Written at every start; edit the command's options instead.
+  return `# Written at every start and for every auditor; edit the command's options instead.
 host: 127.0.0.1
-port: ${port}
+port: ${settings.port}
 server_name: siegel
 pid_file: ${JSON.stringify(layout.natsPid)}
 max_payload: 1MB

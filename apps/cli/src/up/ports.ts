@@ -6,6 +6,8 @@ export interface Ports {
   readonly release: number;
   readonly verifier: number;
   readonly audit: number;
+  /** The embedded witness; any free one where absent, as only audit and auditors talk to it. */
+  readonly witness?: number;
   /** Gramine's Secret Provisioning; off where absent. */
   readonly gramine?: number;
 }
@@ -14,7 +16,7 @@ export const DEFAULT_PORTS: Ports = { nats: 4222, release: 8443, verifier: 8444,
 /** Checks each wanted port and replaces 0 by a free one; an occupied port is named together with the option that changes it. */
 export async function settlePorts(wanted: Ports): Promise<Ports> {
   const settled: Record<string, number> = {};
-  for (const [name, port] of Object.entries(wanted) as [string, number | undefined][])
+  for (const [name, port] of Object.entries({ witness: 0, ...wanted }) as [string, number | undefined][])
     if (port !== undefined) settled[name] = await claim(name, port);
   return settled as unknown as Ports;
 }

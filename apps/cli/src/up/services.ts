@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { WITNESS_NAME } from './key-material.js';
 import type { Layout } from './layout.js';
 import type { ProcessSpec } from './managed-process.js';
 import { inboxPrefix, type NatsUser } from './nats-config.js';
@@ -12,6 +13,8 @@ export interface DeploymentSettings {
   readonly trustDomain: string;
   readonly logOrigin: string;
   readonly publicUrl: string;
+  /** Verifier key of the embedded witness. */
+  readonly witnessKey: string;
   readonly logLevel: string;
   /** Further variables of every service; they come after our own. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -78,7 +81,8 @@ export function serviceSpec(name: ServiceName, settings: DeploymentSettings): Pr
 }
 
 const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJS.ProcessEnv> = {
-  audit: ({ layout }) => ({
+  audit: ({ layout, ports, witnessKey }) => ({
+    SIEGEL_AUDIT_WITNESSES: `http://127.0.0.1:${ports.witness} ${witnessKey}`,
     SIEGEL_AUDIT_LOG_KEY_FILE: layout.key('audit', 'log'),
     SIEGEL_AUDIT_TOKEN_FILE: layout.auditToken,
   }),
@@ -112,5 +116,27 @@ export function natsSpec(layout: Layout, binary: string): ProcessSpec {
     logFile: layout.log('nats-server'),
     parentPipe: false,
     env: cleanEnvironment(),
+  };
+}
+
+/** The witness shares nothing with the audit service but the log's public key: no NATS, no trust file, a folder of its own. */
+export function witnessSpec({ layout, ports }: DeploymentSettings): ProcessSpec {
+  return {
+    name: 'witness',
+    command: process.execPath,
+    args: ['--max-semi-space-size=1', '--max-old-space-size=64', '--no-warnings', entryOf('witness')],
+    logFile: layout.log('witness'),
+    parentPipe: true,
+    env: {
+      ...cleanEnvironment(),
+      NODE_ENV: 'production',
+      MALLOC_ARENA_MAX: '2',
+      SIEGEL_WITNESS_NAME: WITNESS_NAME,
+      SIEGEL_WITNESS_KEY_FILE: layout.key('witness', 'witness'),
+      SIEGEL_WITNESS_LOGS_FILE: layout.witnessLogs,
+      SIEGEL_STATE_DIR: layout.service('witness'),
+      SIEGEL_HTTP_HOST: '127.0.0.1',
+      SIEGEL_HTTP_PORT: String(ports.witness),
+    },
   };
 }

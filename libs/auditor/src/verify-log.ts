@@ -1,0 +1,182 @@
+import {
+  type EntryPromise,
+  Frontier,
+  TILE_WIDTH,
+  TransparencyError,
+  type VerifiedCheckpoint,
+  leafHash,
+  sameHash,
+} from '#transparency';
+import type { AuditorTrust } from './auditor-trust.js';
+import { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
+import { checkEntry, isFraud } from './entry-check.js';
+import { type Fraud, fraud } from './fraud.js';
+import { NumberingCheck } from './numbering-check.js';
+import { promiseKept } from './promise-check.js';
+import { TileRows } from './tile-rows.js';
+import { type PublishedFiles, readBundle } from './tile-reader.js';
+
+const MAX_FRAUDS = 100;
+
+export interface VerifyLogOptions {
+  /** Checkpoints of this log that were seen before, opened. */
+  remembered?: readonly VerifiedCheckpoint[];
+  /** Authentic promises of this log. */
+  promises?: readonly EntryPromise[];
+  /** Shared by all logs of a deployment, so that numbers can be judged over all of them; the caller then judges. */
+  numbering?: NumberingCheck;
+  maxDelayMs: number;
+  now: Date;
+}
+
+export interface LogReport {
+  origin: string;
+  size: number;
+  /** Base64, as in the checkpoint. */
+  root: string;
+  /** Names of the required witnesses that cosigned. */
+  witnesses: string[];
+  events: number;
+  frauds: Fraud[];
+  /** What is no fraud and still worth knowing. */
+  notices: string[];
+}
+
+/**
+ * Verifies a whole log from its published files alone: the checkpoint's signature and cosignatures, every entry bundle
+ * hashed again, every tile compared, every emitter's signature, the numbering, and what was remembered or promised.
+ * @throws what `files` throws; everything that is wrong with the log is in the report
+ */
+export async function verifyLog(
+  files: PublishedFiles,
+  trust: AuditorTrust,
+  options: VerifyLogOptions,
+): Promise<LogReport> {
+  const { remembered = [], promises = [], maxDelayMs, now } = options;
+  const report: LogReport = {
+    origin: trust.origin,
+    size: 0,
+    root: '',
+    witnesses: [],
+    events: 0,
+    frauds: [],
+    notices: [],
+  };
+  const note = await files.read('checkpoint');
+  if (!note) {
+    report.frauds.push(fraud('dropped', 'the log has no checkpoint'));
+    return report;
+  }
+  const checkpoint = checkCheckpoint(note, trust);
+  if (isFraud(checkpoint)) {
+    report.frauds.push(checkpoint);
+    return report;
+  }
+  const { size } = checkpoint;
+  Object.assign(report, { size, root: checkpoint.root.toString('base64'), witnesses: checkpoint.witnesses });
+  for (const name of unwitnessed(checkpoint, trust)) {
+    report.frauds.push(
+      fraud('forked', `${name} has not cosigned: this may not be the history that everybody else sees`),
+    );
+  }
+  for (const old of remembered) {
+    if (old.size > size)
+      report.frauds.push(fraud('rolled-back', `the log had ${old.size} entries and has ${size} now`, size));
+  }
+  const scan = new Scan(files, trust, options.numbering ?? new NumberingCheck(maxDelayMs), report);
+  await scan.run(checkpoint, remembered, new Set(promises.map(({ index }) => index)));
+  for (const promise of promises) {
+    const kept = promiseKept(promise, size, scan.leaves.get(promise.index), now);
+    if (kept === 'pending') report.notices.push(`the promise of entry ${promise.index} is not due yet`);
+    else if (kept !== 'kept') report.frauds.push(kept);
+  }
+  if (options.numbering === undefined) {
+    if (trust.onlyLog) report.frauds.push(...scan.numbering.unexplained({ atEnd: false }));
+    else report.notices.push('numbers were not judged: the emitters also write to other logs');
+  }
+  report.frauds.splice(MAX_FRAUDS);
+  return report;
+}
+
+/** One pass over the entries, in order. */
+class Scan {
+  /** Leaf hashes that were asked for. */
+  readonly leaves = new Map<number, Buffer>();
+  readonly #frontier = Frontier.empty();
+  readonly #rows: TileRows;
+
+  constructor(
+    private readonly files: PublishedFiles,
+    private readonly trust: AuditorTrust,
+    readonly numbering: NumberingCheck,
+    private readonly report: LogReport,
+  ) {
+    this.#rows = new TileRows(files);
+  }
+
+  async run(
+    checkpoint: VerifiedCheckpoint,
+    remembered: readonly VerifiedCheckpoint[],
+    wanted: ReadonlySet<number>,
+  ): Promise<void> {
+    const { size, root } = checkpoint;
+    const heads = [...remembered].sort((a, b) => a.size - b.size);
+    const checkHeads = (): void => {
+      for (; heads[0]?.size === this.#frontier.size; heads.shift()) {
+        if (!sameHash(heads[0].root, this.#frontier.root()))
+          this.#found(
+            fraud('forked', `the first ${heads[0].size} entries are not those of the remembered checkpoint`),
+          );
+      }
+    };
+    checkHeads();
+    for (let bundle = 0; bundle * TILE_WIDTH < size; bundle++) {
+      const start = bundle * TILE_WIDTH;
+      const entries = await this.#bundle(bundle, Math.min(TILE_WIDTH, size - start));
+      if (!entries) return;
+      for (const [i, entry] of entries.entries()) {
+        await this.#entry(entry, start + i, wanted);
+        checkHeads();
+      }
+      if (this.report.frauds.length >= MAX_FRAUDS) return;
+    }
+    this.#found(await this.#rows.finish());
+    // Only where nothing else explains it: a changed tile or entry is named above.
+    if (!sameHash(this.#frontier.root(), root) && this.report.frauds.length === 0)
+      this.#found(fraud('rewritten', 'the entries are not those of the signed checkpoint'));
+    else if (!sameHash(this.#frontier.root(), root))
+      this.report.notices.push('the entries do not make up the root of the signed checkpoint');
+  }
+
+  async #entry(bytes: Buffer, index: number, wanted: ReadonlySet<number>): Promise<void> {
+    const checked = checkEntry(bytes, index, this.trust);
+    const leaf = isFraud(checked) ? leafHash(bytes) : checked.leaf;
+    if (isFraud(checked)) this.#found(checked);
+    else {
+      this.report.events++;
+      for (const found of this.numbering.add(checked.event, index)) this.#found(found);
+    }
+    if (wanted.has(index)) this.leaves.set(index, leaf);
+    this.#frontier.append(leaf);
+    this.#found(await this.#rows.push(leaf));
+  }
+
+  async #bundle(index: number, width: number): Promise<Buffer[] | undefined> {
+    const start = index * TILE_WIDTH;
+    try {
+      const entries = await readBundle(this.files, index, width);
+      if (entries) return entries;
+      this.#found(fraud('dropped', `the entries from ${start} on are missing`, start));
+    } catch (error) {
+      if (!(error instanceof TransparencyError)) throw error;
+      this.#found(
+        fraud('rewritten', `the entry bundle from ${start} on is damaged: ${error.message}`, start),
+      );
+    }
+    return undefined;
+  }
+
+  #found(found: Fraud | undefined): void {
+    if (found) this.report.frauds.push(found);
+  }
+}
