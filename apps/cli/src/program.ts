@@ -5,6 +5,7 @@ import { registerCollateral } from './collateral/command.js';
 import { registerDoctor } from './doctor/command.js';
 import { registerEnclaveSession } from './enclave-session/command.js';
 import { registerFakeAzure } from './fake-azure/command.js';
+import { registerGramine } from './gramine/command.js';
 import { registerInspect } from './inspect/command.js';
 import { registerManifest } from './manifest/command.js';
 import { registerDemo } from './demo/index.js';
@@ -62,6 +63,7 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
   registerCollateral(program, session);
   registerManifest(program, session);
   registerSecret(program, session);
+  registerGramine(program, session);
   registerEnclaveSession(program, session);
   registerAudit(program, session);
   registerDoctor(program, session);

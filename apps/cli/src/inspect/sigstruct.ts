@@ -58,12 +58,40 @@ export function isSigstruct(file: Buffer): boolean {
   );
 }
 
+/** What the structure says about the enclave that it signs. */
+export interface SigstructIdentity {
+  readonly mrenclave: string;
+  /** SHA-256 of the modulus. */
+  readonly mrsigner: string;
+  readonly isvprodid: number;
+  readonly isvsvn: number;
+  readonly isvextprodid: string;
+  readonly isvfamilyid: string;
+  readonly debug: boolean;
+  /** Whether the signature verifies with the key in the structure. */
+  readonly signed: boolean;
+}
+
+/** @param file for which {@link isSigstruct} holds */
+export function readSigstruct(file: Buffer): SigstructIdentity {
+  const modulus = file.subarray(MODULUS.at, MODULUS.at + MODULUS.size);
+  return {
+    mrenclave: file.toString('hex', 960, 992),
+    mrsigner: createHash('sha256').update(modulus).digest('hex'),
+    isvprodid: file.readUInt16LE(1024),
+    isvsvn: file.readUInt16LE(1026),
+    isvextprodid: file.toString('hex', 1008, 1024),
+    isvfamilyid: file.toString('hex', 912, 928),
+    debug: (file.readUInt8(928) & DEBUG_FLAG) !== 0,
+    signed: signatureVerifies(file),
+  };
+}
+
 /** The enclave's signature structure, with the identity that a manifest would name. */
 export function inspectSigstruct(file: Buffer): Inspection {
-  const modulus = file.subarray(MODULUS.at, MODULUS.at + MODULUS.size);
-  const signed = signatureVerifies(file);
+  const { mrenclave, mrsigner, isvprodid, isvsvn, debug, signed } = readSigstruct(file);
   const remarks: Remark[] = [];
-  if ((file.readUInt8(928) & DEBUG_FLAG) !== 0) remarks.push({ subject: 'debug', ...DEBUG_MEANING });
+  if (debug) remarks.push({ subject: 'debug', ...DEBUG_MEANING });
   if (!signed) {
     remarks.push({
       subject: 'signature',
@@ -79,14 +107,10 @@ export function inspectSigstruct(file: Buffer): Inspection {
       {
         title: 'Identity',
         fields: [
-          { name: 'mrenclave', value: file.toString('hex', 960, 992) },
-          {
-            name: 'mrsigner',
-            value: createHash('sha256').update(modulus).digest('hex'),
-            note: 'SHA-256 of the modulus',
-          },
-          { name: 'isvprodid', value: file.readUInt16LE(1024) },
-          { name: 'isvsvn', value: file.readUInt16LE(1026) },
+          { name: 'mrenclave', value: mrenclave },
+          { name: 'mrsigner', value: mrsigner, note: 'SHA-256 of the modulus' },
+          { name: 'isvprodid', value: isvprodid },
+          { name: 'isvsvn', value: isvsvn },
           { name: 'signature verifies', value: signed },
         ],
       },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addDeploymentOptions, type DeploymentOptions } from '../deployment/options.js';
 import type { Session } from '../session.js';
+import type { ImportOptions } from './import/import-file.js';
 
 export interface TenantOptions extends DeploymentOptions {
   readonly tenant?: string;
@@ -33,6 +34,44 @@ export function registerManifest(program: Command, session: Session): void {
       session.command(async (file: string, options: { json?: true }) => {
         const { lintFile } = await import('./lint-file.js');
         return lintFile(file, options.json === true, session.terminal);
+      }),
+    );
+
+  manifest
+    .command('import')
+    .summary('make a manifest from what another system has (offline)')
+    .description(
+      'Makes a manifest of one workload from a file of another system, and says of each part what became of it: mapped, weakened, or ' +
+        'unsupported. Add the secrets and lint it.',
+    )
+    .argument('<kind>', 'gramine-env, gramine-sigstruct-view, gsc-info-image, sigstruct')
+    .argument('<file>', '"-" reads standard input')
+    .option('--workload <name>', 'name of the workload', 'imported')
+    .option(
+      '--by <what>',
+      'enclave: exactly this build; signer: all builds of its signer and product',
+      'enclave',
+    )
+    .option(
+      '--accept <path>',
+      'live with this part being weakened or unsupported; may be given several times',
+      (path: string, earlier: readonly string[]) => [...earlier, path],
+      [] as readonly string[],
+    )
+    .option('--json', 'print {manifest, report}')
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 all is mapped or accepted, 1 something is not, 2 the file cannot be read.
+
+Examples:
+  $ gramine-sgx-sigstruct-view --output-format json app.sig | siegel manifest import gramine-sigstruct-view - --workload app
+  $ siegel manifest import gramine-env verifier.env > manifest.yaml`,
+    )
+    .action(
+      session.command(async (kind: string, file: string, options: ImportOptions) => {
+        const { importFile } = await import('./import/import-file.js');
+        return importFile(kind, file, options, session.terminal);
       }),
     );
 
