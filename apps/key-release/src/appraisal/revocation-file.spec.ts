@@ -18,7 +18,9 @@ const NOW = Date.parse('2026-11-23T00:00:00Z');
 describe('RevocationFile', () => {
   let folder = '';
   const path = (): string => join(folder, 'revoked-sessions.jsonl');
-  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'siegel-revoked-'))));
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'siegel-revoked-'));
+  });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it('is empty at first, keeps what is added, and forgets what has served its time', () => {
