@@ -35,7 +35,7 @@ export class Signers {
       return new Signers(ca, keys, rootsPem, vaultKeys);
     } catch (error) {
       for (const { key } of vaultKeys.values()) key.close();
-      throw error;
+      throw explained(error);
     }
   }
 
@@ -133,6 +133,19 @@ function schedule(key: VaultSigningKey, aheadSeconds: number): ScheduledSigner[]
     signer,
     signsFrom: index === 0 ? new Date(0) : new Date(createdOn.getTime() + aheadSeconds * 1_000),
   }));
+}
+
+/** What waiting does not mend is a matter of configuration, and is told in one line. */
+function explained(error: unknown): unknown {
+  const cause = isVaultError(error) ? error : (error as Error).cause;
+  if (!isVaultError(cause) || cause.outage) return error;
+  const remedy =
+    cause.code === 'VAULT_FORBIDDEN'
+      ? 'Give the identity the role "Key Vault Crypto User" on the key; changes of roles take minutes to arrive.'
+      : cause.remedy;
+  return new ConfigurationError([
+    { variable: 'SIEGEL_SIGNERS_FILE', message: `${cause.code}: ${cause.message} ${remedy}` },
+  ]);
 }
 
 function readConfig(file: string): SignersConfig {
