@@ -1,9 +1,10 @@
 import type { CertificateRecord, ReleasePayload } from '#contracts';
 import { SiegelError } from '#contracts';
 import type { CertificateGrant } from '#policy';
-import type { CertificateIssuer, PublicKey } from '#pki';
+import type { CertificateIssuer, IssuedLeaf, LeafRequest, PublicKey } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import { signerRefusal } from './vault-refusals.js';
 
 export const MESH_CA = Symbol('MESH_CA');
 
@@ -17,6 +18,15 @@ export interface IssuedCertificate {
 export class CertificateIssuance {
   constructor(@Inject(MESH_CA) private readonly ca: CertificateIssuer) {}
 
+  /** The root that certifies a new intermediate may be a vault's key. @throws SiegelError VAULT_… */
+  private async issued(request: LeafRequest): Promise<IssuedLeaf> {
+    try {
+      return await this.ca.issueLeaf(request);
+    } catch (error) {
+      throw signerRefusal(error);
+    }
+  }
+
   async issue(grant: CertificateGrant, key: PublicKey, now: Date): Promise<IssuedCertificate> {
     if (!key.canSign) {
       throw new SiegelError('PUBLIC_KEY_INVALID', {
@@ -24,7 +34,7 @@ export class CertificateIssuance {
           'this workload receives a TLS certificate, so the bound key must be able to sign (P-256, P-384, P-521 or RSA)',
       });
     }
-    const leaf = await this.ca.issueLeaf({
+    const leaf = await this.issued({
       spki: key,
       dns: [...grant.dns],
       ...(grant.ips ? { ips: [...grant.ips] } : {}),

@@ -1,5 +1,6 @@
 import { type ErrorCode, SiegelError } from '#contracts';
-import type { VaultError, VaultErrorCode } from '#vault';
+import { isPkiError } from '#pki';
+import { isVaultError, type VaultError, type VaultErrorCode } from '#vault';
 
 /**
  * What the caller is told for each code of a vault. A refusal about the object is a denial (403) and goes to the log with the vault's
@@ -55,4 +56,24 @@ export function refusalOf(error: VaultError, object: string): SiegelError {
     message: `${`${object}: ${error.message}`.slice(0, room)}${where}`,
   };
   return new SiegelError(ANSWERS[error.code], { reason, cause: error });
+}
+
+/**
+ * A signature that a vault's key did not give. Whatever the vault says of its key, it is this service that cannot work: an outage, never
+ * a denial. Everything else passes as it is.
+ */
+export function signerRefusal(error: unknown): unknown {
+  if (isPkiError(error, 'SIGNING_KEY_MISSING'))
+    return new SiegelError('VAULT_UNAVAILABLE', {
+      reason: { code: error.code, message: error.message },
+      cause: error,
+    });
+  if (!isPkiError(error, 'SIGNER_FAILED') || !isVaultError(error.cause)) return error;
+  const told = refusalOf(error.cause, 'signing key');
+  if (told.code === 'VAULT_THROTTLED' || told.code === 'VAULT_UNAVAILABLE' || told.code === 'SHUTTING_DOWN')
+    return told;
+  return new SiegelError('VAULT_DENIED', {
+    ...(told.reason ? { reason: told.reason } : {}),
+    cause: error.cause,
+  });
 }

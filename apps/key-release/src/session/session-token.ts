@@ -2,6 +2,7 @@ import { CollateralSummary, QuoteClaims, SiegelError } from '#contracts';
 import { PkiError, SigningKeys, signJwt, verifyJwt, type PublicKey } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { signerRefusal } from '../pipeline/vault-refusals.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 
 export const TOKEN_KEYS = Symbol('TOKEN_KEYS');
@@ -67,30 +68,41 @@ export class SessionTokens {
     const iat = Math.floor(now.getTime() / 1_000);
     const exp = iat + Math.min(ttlSeconds, this.environment.SIEGEL_TOKEN_TTL_SECONDS);
     const { claims } = session;
-    const token = await signJwt(
-      {
-        iss: this.environment.SIEGEL_PUBLIC_URL,
-        sub: `${session.tenant}/${session.workload}`,
-        aud: AUDIENCE,
-        iat,
-        nbf: iat,
-        exp,
-        jti: tokenId,
-        cnf: { jkt: key.thumbprint, jwk: key.jwk },
-        eat_profile: 'tag:github.com,2023:veraison/ear',
-        dbgstat: claims.debug ? 'enabled' : 'disabled',
-        'ear.verifier-id': { developer: 'siegel', build: '0.1.0' },
-        submods: {
-          [claims.tee]: {
-            'ear.status': AFFIRMING.has(claims.tcbStatus) && !claims.debug ? 'affirming' : 'warning',
+    const token = await this.signed(() =>
+      signJwt(
+        {
+          iss: this.environment.SIEGEL_PUBLIC_URL,
+          sub: `${session.tenant}/${session.workload}`,
+          aud: AUDIENCE,
+          iat,
+          nbf: iat,
+          exp,
+          jti: tokenId,
+          cnf: { jkt: key.thumbprint, jwk: key.jwk },
+          eat_profile: 'tag:github.com,2023:veraison/ear',
+          dbgstat: claims.debug ? 'enabled' : 'disabled',
+          'ear.verifier-id': { developer: 'siegel', build: '0.1.0' },
+          submods: {
+            [claims.tee]: {
+              'ear.status': AFFIRMING.has(claims.tcbStatus) && !claims.debug ? 'affirming' : 'warning',
+            },
           },
+          siegel: session,
         },
-        siegel: session,
-      },
-      this.keys.current(now),
-      { typ: TOKEN_TYP, maxBytes: MAX_TOKEN_BYTES, maxLifetimeSeconds: 900 },
+        this.keys.current(now),
+        { typ: TOKEN_TYP, maxBytes: MAX_TOKEN_BYTES, maxLifetimeSeconds: 900 },
+      ),
     );
     return { token, tokenId, expiresAt: new Date(exp * 1_000) };
+  }
+
+  /** The key may be a vault's. @throws SiegelError VAULT_… */
+  private async signed(sign: () => Promise<string>): Promise<string> {
+    try {
+      return await sign();
+    } catch (error) {
+      throw signerRefusal(error);
+    }
   }
 
   /** @throws SiegelError TOKEN_INVALID or TOKEN_EXPIRED */
