@@ -1,12 +1,14 @@
 import type { AuditEvent } from '#contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { randomBytes, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
 import { AttestationDevice } from './gramine/attestation-device.js';
 import { certificateOver, newIdentity, type Generation } from './gramine/ra-tls-identity.js';
+import { runLibrary } from './gramine/library-client.js';
 import {
   asEnvironmentString,
   NotProvisioned,
@@ -22,6 +24,7 @@ import {
   manifestOf,
   type EventTail,
   type RunningSiegel,
+  SiegelCommand,
   startSiegel,
 } from './harness/index.js';
 import { ecKeys } from './ra-tls/certificate-builder.js';
@@ -58,6 +61,14 @@ const MANIFEST = manifestOf({
   native: { secrets: [envSecret('text', 'TEXT')] },
 });
 
+/** What `siegel gramine ca` writes for the trusted files of an enclave. */
+async function exported(siegel: RunningSiegel): Promise<string> {
+  const file = join(siegel.state, 'gramine-ca.crt');
+  const command = new SiegelCommand(['gramine', 'ca', '--state', siegel.state, '--output', file]);
+  expect((await command.ended()).code).toBe(0);
+  return readFileSync(file, 'utf8');
+}
+
 interface Change {
   readonly generation?: Generation;
   readonly report?: QuoteRequest;
@@ -88,6 +99,7 @@ describe('Gramine Secret Provisioning', () => {
     port = Number(siegel.endpoints.gramine?.split(':')[1]);
     const answer = await siegel.service.call('GET', '/v1/gramine/ca');
     ca = (answer.body as { pem: string }).pem;
+    expect(await exported(siegel)).toBe(ca);
     tail = await siegel.log.tail();
   });
   afterEach(async () => {
@@ -110,9 +122,9 @@ describe('Gramine Secret Provisioning', () => {
   const last = async (): Promise<AuditEvent[]> =>
     (await tail.next()).filter(({ type }) => type.startsWith('attestation.'));
   /** The run gets nothing, and exactly one event says why. */
-  async function refused(attempt: Promise<unknown>): Promise<AuditEvent> {
+  async function refused(attempt: () => Promise<unknown>): Promise<AuditEvent> {
     await tail.next();
-    await expect(attempt).rejects.toThrow(NotProvisioned);
+    await expect(attempt()).rejects.toThrow(NotProvisioned);
     const events = await last();
     expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({ type: 'attestation.denied', data: { protocol: 'gramine' } });
@@ -198,7 +210,7 @@ describe('Gramine Secret Provisioning', () => {
 
     it('is told by its SNI which workload it is', async () => {
       expect((await run('raw16', { servername: 'raw16.tenant.example' })).secret).toEqual(KEY);
-      const event = await refused(run('raw16', { servername: 'hex16.tenant.example' }));
+      const event = await refused(() => run('raw16', { servername: 'hex16.tenant.example' }));
       expect(event).toMatchObject({ reason: { code: 'MEASUREMENT_NOT_ALLOWED' }, workload: 'hex16' });
     });
 
@@ -230,13 +242,13 @@ describe('Gramine Secret Provisioning', () => {
       ['a key of 15 bytes', 'short-key', 'GRAMINE_KEY_SIZE', {}],
       ['a key that is not hex', 'wrong-encoding', 'GRAMINE_ENCODING', {}],
     ])('%s', async (_what, word, code, change) => {
-      const event = await refused(run(word, change));
+      const event = await refused(() => run(word, change));
       expect(event.reason?.code).toBe(code);
       expect(event.mrenclave).toMatch(/^[0-9a-f]{64}$/);
     });
 
     it('a refusal for the size of a secret keeps the conditions that held', async () => {
-      const event = await refused(run('short-key'));
+      const event = await refused(() => run('short-key'));
       expect(event).toMatchObject({ workload: 'short-key', reason: { code: 'GRAMINE_KEY_SIZE' } });
       const { conditions } = event.data as { conditions: { ok: boolean }[] };
       expect(conditions.length).toBeGreaterThan(3);
@@ -252,7 +264,7 @@ describe('Gramine Secret Provisioning', () => {
       const floor = structuredClone(manifest);
       Object.assign(floor.workloads['raw16']!.identity, { isvsvn: 4 });
       await siegel.admin.setManifest('default', JSON.stringify(floor), version);
-      const event = await refused(run('raw16'));
+      const event = await refused(() => run('raw16'));
       expect(event.reason?.code).toBe('ISV_SVN_TOO_LOW');
       await siegel.admin.setManifest('default', JSON.stringify(manifest), version + 1);
     });
@@ -264,7 +276,7 @@ describe('Gramine Secret Provisioning', () => {
         'revoked',
         siegel.machines.sgx.collateral({ fmspc: machine.fmspc, revokedPcks: [platform.pck.profile.serial] }),
       );
-      const event = await refused(run('env-string', { machine }));
+      const event = await refused(() => run('env-string', { machine }));
       expect(event.reason?.code).toBe('PCK_REVOKED');
     });
 
@@ -273,7 +285,7 @@ describe('Gramine Secret Provisioning', () => {
       async (generation) => {
         const keys = ecKeys('P-384');
         const certificate = await certificateOver(device('env-string'), generation, keys, ecKeys('P-384'));
-        const event = await refused(provision({ keys, certificate }, { port, ca }));
+        const event = await refused(() => provision({ keys, certificate }, { port, ca }));
         expect(event.reason?.code).toBe(generation === 'v1.9' ? 'KEY_NOT_IN_CLAIMS' : 'BINDING_MISMATCH');
       },
     );
@@ -281,7 +293,7 @@ describe('Gramine Secret Provisioning', () => {
     it('a certificate that was served before', async () => {
       const identity = await newIdentity(device('env-string'), 'v1.9');
       expect(asEnvironmentString((await provision(identity, { port, ca })).secret)).toBe(TEXT);
-      const event = await refused(provision(identity, { port, ca }));
+      const event = await refused(() => provision(identity, { port, ca }));
       expect(event).toMatchObject({ reason: { code: 'KEY_SERVED_BEFORE' }, workload: 'env-string' });
     });
 
@@ -309,7 +321,7 @@ describe('Gramine Secret Provisioning', () => {
       ],
     ] as const)('%s', async (_what, generation, request, code) => {
       const identity = generation && (await newIdentity(device('env-string'), generation));
-      const event = await refused(provision(identity, { port, ca, request }));
+      const event = await refused(() => provision(identity, { port, ca, request }));
       expect(event.reason?.code).toBe(code);
     });
 
@@ -317,7 +329,7 @@ describe('Gramine Secret Provisioning', () => {
       const keys = ecKeys('P-384');
       const { certificateWith } = await import('./ra-tls/certificate-builder.js');
       const certificate = certificateWith({ keys, extensions: [] });
-      const event = await refused(provision({ keys, certificate }, { port, ca }));
+      const event = await refused(() => provision({ keys, certificate }, { port, ca }));
       expect(event.reason?.code).toBe('EVIDENCE_MISSING');
     });
   });
@@ -362,5 +374,41 @@ describe('Gramine Secret Provisioning', () => {
       // Nobody was refused anything.
       expect((await last()).map(({ outcome }) => outcome)).toEqual(['granted']);
     });
+  });
+
+  const library = process.env['GRAMINE_SECRET_PROV_LIB'];
+  if (library === undefined)
+    process.stdout.write(
+      'GRAMINE_SECRET_PROV_LIB names no library of Gramine: only the reference client is run\n',
+    );
+
+  (library === undefined ? describe.skip : describe)('the library of Gramine itself', () => {
+    const at = () => ({ server: `localhost:${port}`, caFile: join(siegel.state, 'gramine-ca.crt') });
+
+    it('has its secret in the environment', async () => {
+      const answer = await runLibrary(library!, device('env-string'), at());
+      expect(answer).toMatchObject({ code: 0, out: `${TEXT}\n` });
+    });
+
+    it('has its key in /dev/attestation/keys', async () => {
+      const source = device('raw16');
+      writeFileSync(source.path('keys/mine'), '');
+      await runLibrary(library!, source, { ...at(), keyName: 'mine' });
+      expect(readFileSync(source.path('keys/mine'))).toEqual(KEY);
+    });
+
+    it('ends when it is refused, and the log says why', async () => {
+      await tail.next();
+      expect((await runLibrary(library!, device('stranger'), at())).code).not.toBe(0);
+      expect(await last()).toMatchObject([{ reason: { code: 'MEASUREMENT_NOT_ALLOWED' } }]);
+    });
+  });
+
+  it('keeps its root over a crash, as enclaves have it in their measurement', async () => {
+    await siegel.kill('key-release');
+    await siegel.ready();
+    const answer = await siegel.service.call('GET', '/v1/gramine/ca');
+    expect((answer.body as { pem: string }).pem).toBe(ca);
+    expect(asEnvironmentString((await run('env-string')).secret)).toBe(TEXT);
   });
 });
