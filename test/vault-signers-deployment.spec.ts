@@ -5,7 +5,14 @@ import { connect } from 'node:tls';
 import { fromPem, PublicKey, verifyLogDelegation } from '#pki';
 import { ed25519Verifier, openCheckpoint, parseVerifierKey } from '#transparency';
 import { AzureWorld } from './azure-deployment.js';
-import { certificateFor, eventually, manifestOf, type RunningSiegel, TENANT } from './harness/index.js';
+import {
+  certificateFor,
+  eventually,
+  expectProblem,
+  manifestOf,
+  type RunningSiegel,
+  TENANT,
+} from './harness/index.js';
 
 jest.setTimeout(120_000);
 
@@ -178,6 +185,57 @@ describe('a deployment whose signers are keys of a vault', () => {
     const { response } = await siegel.machines.enclave('shop').attest(siegel.service);
     expect(response.workload).toBe('shop');
     azure.fake.faults.clear();
+  });
+});
+
+describe('a small deployment whose every token the vault signs', () => {
+  let tokens: PublicKey;
+
+  beforeAll(async () => {
+    azure = await AzureWorld.start({ vaults: ['prod'] });
+    tokens = await createKey('tokens');
+    const { kind: _, ...vault } = azure.files.vaultSettings('prod');
+    const signers = azure.write('signers.json', {
+      tokens: {
+        vault: { ...vault, timeoutSeconds: 1 },
+        keyName: 'tokens',
+        mode: 'direct',
+        operationsPer10Seconds: 12,
+      },
+    });
+    siegel = await azure.deploy({}, ['--env', `SIEGEL_SIGNERS_FILE=${signers}`]);
+    await siegel.admin.setManifest(TENANT, manifestOf({ shop: { env: { A: '1' } } }), 0);
+  });
+  afterAll(async () => {
+    await siegel?.stop();
+    await azure?.stop();
+  });
+
+  it('signs in the vault, once for each token, under the key that the JWKS shows', async () => {
+    azure.fake.log.clear();
+    const { response } = await siegel.machines.enclave('shop').attest(siegel.service);
+    const [header, payload, signature] = response.token.split('.') as [string, string, string];
+    expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toMatchObject({ kid: tokens.thumbprint });
+    const signed = { key: tokens.keyObject, dsaEncoding: 'ieee-p1363' } as const;
+    const input = Buffer.from(`${header}.${payload}`);
+    expect(verify('sha256', input, signed, Buffer.from(signature, 'base64url'))).toBe(true);
+    expect((await get<Jwks>('/.well-known/jwks.json')).keys.map(({ kid }) => kid)).toEqual([
+      tokens.thumbprint,
+    ]);
+    expect(azure.fake.log.of('keys/sign')).toHaveLength(1);
+    expectProblem(await siegel.service.call('GET', '/v1/token-roots.pem'), 'NOT_FOUND');
+  });
+
+  it('beyond its budget answers that the vault is throttled, and gives nothing', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        siegel.service.post('/v1/attest', siegel.machines.enclave('shop').requestBody()),
+      ),
+    );
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused.length).toBeGreaterThan(3);
+    for (const answer of refused) expectProblem(answer, 'VAULT_THROTTLED');
+    expect(azure.fake.log.of('keys/sign').length).toBeLessThanOrEqual(8);
   });
 });
 
