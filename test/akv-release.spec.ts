@@ -44,6 +44,7 @@ beforeAll(async () => {
   azure.write('policy.json', POLICY);
   azure.write('maa-certs.json', service.jwks());
   const keys = azure.write('keys.json', {
+    resource: 'https://shop.example',
     tenants: {
       default: {
         authorities: { [ISSUER]: { jwksFile: 'maa-certs.json' } },
@@ -182,9 +183,8 @@ describe('release of a key in the protocol of Azure Key Vault', () => {
       return { client, close: () => transport.close() };
     };
 
-    it('works unmodified against a host below the resource of the challenge', async () => {
-      const url = siegel.endpoints.release.replace('localhost', HOST);
-      const { client, close } = clientOf(url, { disableChallengeResourceVerification: true });
+    it('works unmodified, its verification of the challenge on, under a host below the resource', async () => {
+      const { client, close } = clientOf(siegel.endpoints.release.replace('localhost', HOST));
       const { value } = await client.releaseKey('app', await service.token(), {
         algorithm: 'RSA_AES_KEY_WRAP_256',
         nonce: 'sdk',
@@ -192,11 +192,23 @@ describe('release of a key in the protocol of Azure Key Vault', () => {
       const { material, payload } = service.open(value, rootPem, HOST, 'RSA_AES_KEY_WRAP_256');
       expect(material).toEqual(PKCS8);
       expect(payload.request).toMatchObject({ nonce: 'sdk', enc: 'RSA_AES_KEY_WRAP_256' });
+      const versioned = await client.releaseKey('app', await service.token(), { version: first });
+      expect(service.open(versioned.value, rootPem, HOST, 'CKM_RSA_AES_KEY_WRAP').material).toEqual(PKCS8);
       const refused = await client
         .releaseKey('app', await service.token({ 'x-ms-sgx-svn': 1 }))
         .catch((error: unknown) => error as { statusCode: number; code: string });
       expect(refused).toMatchObject({ statusCode: 403, code: 'Forbidden' });
       close();
+    });
+
+    it('works under any other host with that verification off, and not with it on', async () => {
+      const off = clientOf(siegel.endpoints.release, { disableChallengeResourceVerification: true });
+      const { value } = await off.client.releaseKey('app', await service.token());
+      expect(service.open(value, rootPem, 'localhost', 'CKM_RSA_AES_KEY_WRAP').material).toEqual(PKCS8);
+      const on = clientOf(siegel.endpoints.release);
+      await expect(on.client.releaseKey('app', await service.token())).rejects.toThrow(/challenge resource/);
+      off.close();
+      on.close();
     });
   });
 
@@ -308,7 +320,7 @@ describe('release of a key in the protocol of Azure Key Vault', () => {
       const { status, headers } = await siegel.service.call('POST', `/keys/app/release?${VERSION}`);
       expect(status).toBe(401);
       expect(headers['www-authenticate']).toBe(
-        `Bearer authorization="${siegel.endpoints.release}/default", resource="${siegel.endpoints.release}"`,
+        `Bearer authorization="${siegel.endpoints.release}/default", resource="https://shop.example"`,
       );
     });
 

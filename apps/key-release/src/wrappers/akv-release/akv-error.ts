@@ -45,29 +45,31 @@ function akvErrorOf(thrown: unknown): AkvError {
   return new AkvError(500, 'InternalServerError', 'Something failed that should not.', {}, { cause: thrown });
 }
 
+const log = new Logger('akv-release');
+
+export function sendAkvError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const error = akvErrorOf(thrown);
+  if (error.status === 500) {
+    const cause = thrown instanceof SiegelError ? (thrown.cause ?? thrown) : thrown;
+    log.error({ msg: 'request failed', requestId: request.id, err: cause });
+  }
+  if (reply.sent) return;
+  void reply
+    .status(error.status)
+    .headers({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-ms-request-id': request.id,
+      ...error.headers,
+    })
+    .send(JSON.stringify({ error: { code: error.code, message: error.message } }));
+}
+
 /** Answers every error of these endpoints in Key Vault's shape. */
 @Catch()
 export class AkvErrorFilter implements ExceptionFilter {
-  private readonly log = new Logger('akv-release');
-
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const reply = http.getResponse<FastifyReply>();
-    const request = http.getRequest<FastifyRequest>();
-    const error = akvErrorOf(thrown);
-    if (error.status === 500) {
-      const cause = thrown instanceof SiegelError ? (thrown.cause ?? thrown) : thrown;
-      this.log.error({ msg: 'request failed', requestId: request.id, err: cause });
-    }
-    if (reply.sent) return;
-    void reply
-      .status(error.status)
-      .headers({
-        'content-type': 'application/json; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-ms-request-id': request.id,
-        ...error.headers,
-      })
-      .send(JSON.stringify({ error: { code: error.code, message: error.message } }));
+    sendAkvError(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 }

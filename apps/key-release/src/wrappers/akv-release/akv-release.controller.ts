@@ -1,12 +1,9 @@
-import { Controller, Header, HttpCode, Inject, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Header, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../environment.js';
 import { TenantResolver } from '../../tenants/tenant-resolver.js';
 import { AkvError, AkvErrorFilter } from './akv-error.js';
-import { challengeResource } from './challenge-resource.js';
-import { KeyDirectory } from './key-directory.js';
 import { KeyReleaseService } from './key-release.service.js';
 import { DEFAULT_WRAPPING, type Wrapping, WRAPPINGS } from './key-wrap.js';
 
@@ -26,9 +23,7 @@ const API_VERSION = /^[0-9A-Za-z.-]{1,32}$/;
 export class AkvReleaseController {
   constructor(
     private readonly releases: KeyReleaseService,
-    private readonly directory: KeyDirectory,
     private readonly tenants: TenantResolver,
-    @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
   ) {}
 
   @Post(':name/release')
@@ -63,16 +58,12 @@ export class AkvReleaseController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<{ value: string }> {
-    const body: unknown = request.body ?? undefined;
-    // The SDK asks first without a body and without a token, and reads from the challenge whom to ask for one. What it then sends
-    // as a bearer token decides nothing here: the attestation token does.
-    if (body === undefined && request.headers.authorization === undefined) throw this.challenge(request);
     if (!NAME.test(name) || (version !== undefined && !VERSION.test(version)))
       throw AkvError.badParameter('The request URI contains an invalid name or version.');
     const apiVersion = (request.query as Record<string, unknown>)['api-version'];
     if (typeof apiVersion !== 'string' || !API_VERSION.test(apiVersion))
       throw AkvError.badParameter('api-version must be specified');
-    const parsed = Body.safeParse(body);
+    const parsed = Body.safeParse(request.body);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       throw AkvError.badParameter(
@@ -91,14 +82,5 @@ export class AkvReleaseController {
     });
     void reply.header('x-ms-request-id', request.id);
     return { value };
-  }
-
-  private challenge(request: FastifyRequest): AkvError {
-    const base = this.environment.SIEGEL_PUBLIC_URL;
-    const resource = this.directory.resource ?? challengeResource(base);
-    const tenant = this.tenants.resolve(request.headers.host);
-    return new AkvError(401, 'Unauthorized', 'AKV10000: Request is missing a Bearer or PoP token.', {
-      'www-authenticate': `Bearer authorization="${base}/${tenant}", resource="${resource}"`,
-    });
   }
 }

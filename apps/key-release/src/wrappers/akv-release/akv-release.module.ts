@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AkvReleaseController } from './akv-release.controller.js';
+import { AuthenticationChallenge } from './challenge.js';
 import { KeyDirectory } from './key-directory.js';
 import { KeyReleaseService } from './key-release.service.js';
 import { ReleaseSigner } from './release-signer.js';
@@ -7,6 +8,6 @@ import { ReleaseSigner } from './release-signer.js';
 /** Secure Key Release as clients of Azure Key Vault know it. */
 @Module({
   controllers: [AkvReleaseController],
-  providers: [KeyDirectory, KeyReleaseService, ReleaseSigner],
+  providers: [AuthenticationChallenge, KeyDirectory, KeyReleaseService, ReleaseSigner],
 })
 export class AkvReleaseModule {}
