@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { hash, X509Certificate } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { recognise } from '../apps/cli/src/inspect/recognise.js';
 import {
   certificateWith,
   cbor,
@@ -112,6 +113,11 @@ describe('the dialects', () => {
     // The trap, as Node has it: PEM is looked for first, and there is some inside the DER.
     expect(new X509Certificate(certificate).subject).toContain('PCK');
     expect(parseRaTlsCertificate(certificate).publicKeySpki.equals(spki)).toBe(true);
+    const { inspection } = recognise(certificate);
+    expect(inspection.kind).toBe('ra-tls-certificate');
+    expect(inspection.sections[0]?.fields).toContainEqual(
+      expect.objectContaining({ name: 'sha256 of the key', value: hash('sha256', spki, 'hex') }),
+    );
   });
 });
 

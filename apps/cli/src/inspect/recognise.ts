@@ -1,4 +1,4 @@
-import { DcapError, hasOpenEnclaveHeader } from '#dcap';
+import { DcapError, encodePem, hasOpenEnclaveHeader } from '#dcap';
 import { X509Certificate } from 'node:crypto';
 import { CliError } from '../failure/cli-error.js';
 import { decodeEncoding, type Encoding } from '../input/quote-encoding.js';
@@ -95,7 +95,8 @@ function binary(bytes: Buffer): Inspection {
 function der(bytes: Buffer): Inspection {
   let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(bytes);
+    // As PEM: given DER, the parser prefers any PEM inside of it, and an RA-TLS certificate has a PCK chain in its quote.
+    certificate = new X509Certificate(encodePem(bytes));
   } catch {
     return inspectCrl(bytes);
   }

@@ -25,6 +25,7 @@ export class ProvisioningAuthority {
       rootDays: ROOT_DAYS,
       intermediateDays: INTERMEDIATE_DAYS,
       maxLeafTtlSeconds: LEAF_SECONDS,
+      backdateSeconds: 60,
     });
     return new ProvisioningAuthority(ca);
   }
