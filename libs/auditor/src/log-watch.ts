@@ -9,7 +9,7 @@ import {
   verifyConsistency,
 } from '#transparency';
 import type { AuditorTrust } from './auditor-trust.js';
-import { checkCheckpoint } from './checkpoint-check.js';
+import { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
 import { checkEntry, isFraud, type CheckedEntry } from './entry-check.js';
 import { type Fraud, fraud } from './fraud.js';
 import { compareHistories } from './histories.js';
@@ -55,6 +55,7 @@ export class LogWatch {
   /** Checkpoints that cover more than was delivered. */
   #ahead: { checkpoint: VerifiedCheckpoint; note: string }[] = [];
   #unproven = 0;
+  #unwitnessedSince: number | undefined;
 
   constructor(
     private readonly files: PublishedFiles,
@@ -121,8 +122,25 @@ export class LogWatch {
       const index = this.#verified!.size;
       frauds.push(fraud('dropped', `event ${index} was delivered and is in no checkpoint`, index));
     }
+    if (frauds.length === 0) frauds.push(...this.#cosigned(note, now));
     if (this.trust.onlyLog) frauds.push(...this.#numbering.unexplained());
     return { frauds, verified: this.#verified?.size ?? 0 };
+  }
+
+  /** A cosignature comes a moment after the checkpoint; where none comes, this may be a history for us alone. */
+  #cosigned(note: string, now: Date): Fraud[] {
+    const checkpoint = checkCheckpoint(note, this.trust);
+    const missing = isFraud(checkpoint) ? [] : unwitnessed(checkpoint, this.trust);
+    if (missing.length === 0) this.#unwitnessedSince = undefined;
+    else this.#unwitnessedSince ??= now.getTime();
+    if (now.getTime() - (this.#unwitnessedSince ?? Infinity) <= UNCOVERED_MS || missing.length === 0)
+      return [];
+    return [
+      fraud(
+        'forked',
+        `${missing.join(', ')} did not cosign: this may not be the history that everybody else sees`,
+      ),
+    ];
   }
 
   async #newCheckpoint(note: string): Promise<Fraud[]> {

@@ -19,7 +19,8 @@ export type TransparencyErrorCode =
   | 'BUNDLE_MALFORMED'
   | 'PROMISE_MALFORMED'
   | 'PROMISE_KEY_UNKNOWN'
-  | 'PROMISE_INVALID';
+  | 'PROMISE_INVALID'
+  | 'PROMISE_BROKEN';
 
 /** The only error that this library throws for bad input; a `TypeError` or `RangeError` would be a bug in it. */
 export class TransparencyError extends Error {

@@ -95,3 +95,4 @@ export {
   type PromiseKey,
   type SignedBatch,
 } from './promise.js';
+export { checkReceipt, type ReceiptTrust } from './receipt.js';

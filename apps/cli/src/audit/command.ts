@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addDeploymentOptions, type DeploymentOptions } from '../deployment/options.js';
 import type { Session } from '../session.js';
+import { registerAuditing } from './auditing-commands.js';
 
 /** Filters of events, as the audit service names them in its query. */
 export interface FilterOptions extends DeploymentOptions {
@@ -30,7 +31,7 @@ export function registerAudit(program: Command, session: Session): void {
   const audit = program
     .command('audit')
     .helpGroup('Operating a deployment:')
-    .summary('query and follow the audit log')
+    .summary('query, follow and verify the audit log')
     .description('Every attestation, release, change and alert is an event in the audit log.');
 
   const query = withFilters(
@@ -62,7 +63,6 @@ Examples:
   const tail = withFilters(
     audit
       .command('tail')
-      .alias('follow')
       .summary('print events as they are logged')
       .description(
         'Prints events as they are logged, until Ctrl-C. A broken connection is resumed without a gap.',
@@ -78,6 +78,7 @@ Examples:
       return tailEvents(options, session.terminal, session.untilStopped());
     }),
   );
+  registerAuditing(audit, session);
 }
 
 function withFilters(command: Command): Command {

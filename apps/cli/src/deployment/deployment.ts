@@ -54,6 +54,12 @@ export class Deployment {
     });
   }
 
+  /** CA and token of a service, for whoever talks to it in another way than JSON. @throws CliError CREDENTIAL_UNREADABLE */
+  async credentialsOf(service: Service): Promise<{ caPem: string | undefined; token: string | undefined }> {
+    const [caPem, token] = await Promise.all([this.credential('CA', this.caFile()), this.token(service)]);
+    return { caPem, token: token?.trim() };
+  }
+
   url(service: Service): string {
     const { content } = this.found ?? {};
     const [option, variable] = {

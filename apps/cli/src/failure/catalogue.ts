@@ -38,6 +38,27 @@ export const CLI_ERRORS = {
     'The file siegel.json of the deployment cannot be used.',
     'Start the deployment again with "siegel up": it writes the file anew.',
   ),
+  KEYS_INVALID: usage(
+    'The keys to believe cannot be used.',
+    'Name the trust file of the deployment with --trust, and keys as their owners print them (name+id+key).',
+  ),
+  EVIDENCE_INVALID: usage(
+    "A named checkpoint or promise is not the log's, so it proves nothing.",
+    'Check the file, and that --trust, --tenant or --log-key name the log that it is from.',
+  ),
+  CREDENTIAL_MISSING: failed(
+    'The service shows this only with a credential.',
+    'Name the file with the token: --audit-token-file.',
+  ),
+  AUDITOR_EXISTS: failed(
+    'There is an auditor of this name.',
+    'Choose another name, or remove that one: siegel auditor remove NAME.',
+  ),
+  AUDITOR_UNKNOWN: failed('There is no auditor of this name.', 'List them: siegel auditor list.'),
+  BROKER_UNUSABLE: failed(
+    'nats-server does not run on this state folder, or does not take the credentials.',
+    'Start the deployment with "siegel up"; auditors need the running broker.',
+  ),
   CREDENTIAL_UNREADABLE: failed(
     'A token or CA file of the deployment cannot be read.',
     'Check the path and its permissions, or name another file with the option or variable of the message.',

@@ -51,6 +51,19 @@ export class ApiClient {
     throw answerOf(this.service, answer);
   }
 
+  /** The text of a 200 answer, whatever its type; anything else is thrown as the service's own error. */
+  async text(path: string): Promise<string> {
+    const signal = AbortSignal.timeout(this.options.timeoutMs);
+    try {
+      const { statusCode, headers, body } = await this.send(path, { headers: { accept: '*/*' } }, signal);
+      const text = await readBody(body, this.service);
+      if (statusCode === 200) return text;
+      throw answerOf(this.service, { status: statusCode, headers, body: parse(text, headers, this.service) });
+    } catch (error) {
+      throw transportFailure(error, this.service, this.baseUrl);
+    }
+  }
+
   /** As {@link json}, but any status is an answer. */
   async exchange(path: string, request: ApiRequest = {}): Promise<ApiAnswer> {
     const signal = AbortSignal.timeout(this.options.timeoutMs);

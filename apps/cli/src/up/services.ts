@@ -13,8 +13,8 @@ export interface DeploymentSettings {
   readonly trustDomain: string;
   readonly logOrigin: string;
   readonly publicUrl: string;
-  /** Verifier key of the embedded witness. */
-  readonly witnessKey: string;
+  /** Verifier key of the embedded witness; audit asks none where absent. */
+  readonly witnessKey?: string;
   readonly logLevel: string;
   /** Further variables of every service; they come after our own. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -82,7 +82,9 @@ export function serviceSpec(name: ServiceName, settings: DeploymentSettings): Pr
 
 const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJS.ProcessEnv> = {
   audit: ({ layout, ports, witnessKey }) => ({
-    SIEGEL_AUDIT_WITNESSES: `http://127.0.0.1:${ports.witness} ${witnessKey}`,
+    ...(witnessKey === undefined
+      ? {}
+      : { SIEGEL_AUDIT_WITNESSES: `http://127.0.0.1:${ports.witness} ${witnessKey}` }),
     SIEGEL_AUDIT_LOG_KEY_FILE: layout.key('audit', 'log'),
     SIEGEL_AUDIT_TOKEN_FILE: layout.auditToken,
   }),
