@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { decide } from '../index.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decide, lintManifest } from '../index.js';
 import { code, compile, E, request } from './decision-fixtures.js';
 
 const secrets =
@@ -37,5 +39,13 @@ describe('a workload for Gramine', () => {
   it('and other workloads keep to the one default', () => {
     const compiled = compile(`w:\n  identity: { mrenclave: [${E}] }\n  ${secrets}`);
     expect(code(decide(compiled, by('dice-claims')))).toBe('BINDING_NOT_ALLOWED');
+  });
+
+  it('is written as docs/wrappers/gramine.md shows it', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../../docs/wrappers/gramine.md'), 'utf8');
+    const example = /```yaml\n(\s*siegel: v1[\s\S]+?)```/.exec(page)?.[1] ?? '';
+    const text = example.replace('<64 hex digits>', E);
+    expect(text).not.toBe(example);
+    expect(lintManifest(text)).toEqual({ ok: true, problems: [] });
   });
 });
