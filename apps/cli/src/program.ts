@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { registerAudit } from './audit/command.js';
+import { registerAuditor } from './auditor/command.js';
 import { version } from './checkout.js';
 import { registerCollateral } from './collateral/command.js';
 import { registerDoctor } from './doctor/command.js';
@@ -9,6 +10,7 @@ import { registerGramine } from './gramine/command.js';
 import { registerInspect } from './inspect/command.js';
 import { registerManifest } from './manifest/command.js';
 import { registerDemo } from './demo/index.js';
+import { registerPolicy } from './policy/command.js';
 import { registerUp } from './up/index.js';
 import { registerSecret } from './secret/command.js';
 import type { Session } from './session.js';
@@ -62,10 +64,12 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
   registerInspect(program, session);
   registerCollateral(program, session);
   registerManifest(program, session);
+  registerPolicy(program, session);
   registerSecret(program, session);
   registerGramine(program, session);
   registerEnclaveSession(program, session);
   registerAudit(program, session);
+  registerAuditor(program, session);
   registerDoctor(program, session);
   registerFakeAzure(program, session);
   return program;
