@@ -29,7 +29,12 @@ export async function importFile(
   if (options.by !== 'enclave' && options.by !== 'signer')
     throw CliError.of('USAGE', '--by is "enclave" or "signer".');
   const read = importer.read(await readWhole(file, importer.maxBytes, terminal), { by: options.by });
-  const manifest = { siegel: 'v1', workloads: { [options.workload]: read.workload } };
+  const workloads = [...(read.workload === undefined ? [] : [read.workload]), ...(read.further ?? [])];
+  const names = workloads.map((_, at) => (at === 0 ? options.workload : `${options.workload}-${at + 1}`));
+  const manifest = {
+    siegel: 'v1',
+    workloads: Object.fromEntries(workloads.map((workload, at) => [names[at], workload])),
+  };
   const report = [...read.report, ...faultsOf(manifest)];
   const open = report.filter(({ path, result }) => result !== 'mapped' && !options.accept.includes(path));
   if (options.json) terminal.out(`${JSON.stringify({ manifest, report })}\n`);

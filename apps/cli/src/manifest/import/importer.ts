@@ -14,7 +14,10 @@ export interface ImportLine {
 export type WorkloadMembers = Readonly<Record<string, unknown>>;
 
 export interface Imported {
-  readonly workload: WorkloadMembers;
+  /** Undefined where nothing of the source became one. */
+  readonly workload: WorkloadMembers | undefined;
+  /** Where one workload cannot say it all; they get the same name with a number. */
+  readonly further?: readonly WorkloadMembers[];
   readonly report: readonly ImportLine[];
 }
 

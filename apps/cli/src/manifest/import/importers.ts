@@ -1,4 +1,5 @@
 import type { Importer } from './importer.js';
+import { AKV_POLICY } from './akv-policy.js';
 import { GRAMINE_ENV } from './gramine-env.js';
 import { GSC_INFO_IMAGE } from './gsc-info-image.js';
 import { SIGSTRUCT } from './sigstruct-file.js';
@@ -6,6 +7,7 @@ import { SIGSTRUCT_VIEW } from './sigstruct-view.js';
 
 /** The kinds of files that become a manifest: one line each, one file each. */
 export const IMPORTERS: Readonly<Record<string, Importer>> = {
+  'akv-policy': AKV_POLICY,
   'gramine-env': GRAMINE_ENV,
   'gramine-sigstruct-view': SIGSTRUCT_VIEW,
   'gsc-info-image': GSC_INFO_IMAGE,

@@ -2,7 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { KeyReleaseEnvironment } from '../../environment.js';
 import { challengeResource } from './challenge.js';
 import { KeyDirectory } from './key-directory.js';
@@ -22,6 +23,7 @@ const KEY = { vault: 'prod', objectName: 'key', releasePolicyFile: 'policy.json'
 const TENANT = { authorities: { [ISSUER]: { jwksFile: 'certs.json' } }, keys: { App: KEY } };
 
 let dir: string;
+beforeAll(() => Logger.overrideLogger(false));
 const write = (name: string, content: unknown): string => {
   const path = join(dir, name);
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
