@@ -5,33 +5,12 @@ import type { KeyReleaseEnvironment } from '../environment.js';
 import type { SessionClaims } from '../session/session-token.js';
 import { AppraisalMetrics } from './appraisal-metrics.js';
 import { appraisal, collateral, KEY, verdict } from './appraisal-fixtures.js';
+import { MemoryBucket } from './memory-bucket.js';
 import { PlatformRegistry, type OpenedSession } from './platform-registry.js';
 import type { RevokedSessions } from './revoked-sessions.js';
-import type { SessionBucket, SessionReader } from './session-bucket.js';
 import { SessionStandings } from './session-standing.js';
 
 const HOUR = 3_600_000;
-
-/** The bucket's contract in memory: what it keeps, and who is told. */
-class MemoryBucket {
-  readonly records = new Map<string, AppraisalRecord>();
-  readonly readers: SessionReader[] = [];
-  writes = 0;
-  readonly bucket = {
-    onRecord: (reader: SessionReader) => this.readers.push(reader),
-    changePlatform: async (
-      key: string,
-      change: (record: AppraisalRecord | undefined) => AppraisalRecord | undefined,
-    ) => {
-      const next = change(this.records.get(key));
-      if (next === undefined) return this.records.get(key);
-      this.records.set(key, next);
-      this.writes++;
-      this.readers.forEach((reader) => reader.platform(next));
-      return next;
-    },
-  } as unknown as SessionBucket;
-}
 
 const environment = { SIEGEL_APPRAISAL_MAX_AGE_SECONDS: 86_400 } as KeyReleaseEnvironment;
 const replica = (store: MemoryBucket): PlatformRegistry =>

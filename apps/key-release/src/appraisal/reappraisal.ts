@@ -48,6 +48,7 @@ export class Reappraisal implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly wanted = new Map<string, { readonly since: number }>();
   private subscription: Subscription | undefined;
   private interval: NodeJS.Timeout | undefined;
+  private startTimer: NodeJS.Timeout | undefined;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private failures = 0;
@@ -81,12 +82,13 @@ export class Reappraisal implements OnApplicationBootstrap, OnModuleDestroy {
     );
     this.interval.unref();
     // What changed while no replica was there has been announced to nobody.
-    this.schedule(START_PAUSE_MS, () => this.first());
+    this.firstRound();
   }
 
   async onModuleDestroy(): Promise<void> {
     this.closed = true;
     clearInterval(this.interval);
+    clearTimeout(this.startTimer);
     clearTimeout(this.timer);
     this.subscription?.unsubscribe();
     await this.running;
@@ -114,19 +116,21 @@ export class Reappraisal implements OnApplicationBootstrap, OnModuleDestroy {
     this.schedule(COLLECT_MS);
   }
 
-  private schedule(pauseMs: number, work: () => void = () => this.begin()): void {
+  private schedule(pauseMs: number): void {
     if (this.closed || this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      work();
+      this.begin();
     }, pauseMs);
     this.timer.unref();
   }
 
-  /** At start the bucket may not be read yet; whoever is not known then is asked for once it is. */
-  private first(): void {
-    if (this.bucket.complete && this.manifests.complete) this.round();
-    else this.schedule(START_PAUSE_MS, () => this.first());
+  /** At start the bucket may not be read yet, and other services may start as well. */
+  private firstRound(): void {
+    this.startTimer = setTimeout(() => {
+      if (this.bucket.complete && this.manifests.complete) this.round();
+      else this.firstRound();
+    }, START_PAUSE_MS).unref();
   }
 
   private begin(): void {
