@@ -7,15 +7,15 @@ import type { SessionClaims } from '../session/session-token.js';
 const MAX_WAITING_BYTES = 64 * 1024;
 /** How long a reader may take for what was sent. */
 const MAX_STALL_MS = 30_000;
+/** A token is renewed when this much of its life is left, at most. */
+const RENEW_BEFORE_MS = 60_000;
 
 /**
  * One live stream (text/event-stream) of a session. At most one release waits to be sent: what is newer replaces it, because a
  * release is whole. A reader that does not keep up is cut off, and resumes with the id of what it has.
  */
 export class LiveSession {
-  /** A release is to be made and sent. */
-  due = false;
-  /** One is being made. */
+  /** A release is being made. */
   busy = false;
   /** No sooner than that is another try made, in milliseconds since 1970. */
   notBefore = 0;
@@ -29,12 +29,13 @@ export class LiveSession {
   manifestVersion = 0;
   /** The end of this token was seen, and a renewal was tried. */
   renewedToken: string | undefined;
+  private tokenFrom = Date.now();
   private lastWrite = Date.now();
   private stalledSince: number | undefined;
   private open = true;
 
   constructor(
-    public session: SessionClaims,
+    private claims: SessionClaims,
     readonly key: PublicKey,
     private readonly response: ServerResponse,
     onClose: () => void,
@@ -50,6 +51,23 @@ export class LiveSession {
       'x-accel-buffering': 'no',
     });
     this.write('retry: 1000\n\n');
+  }
+
+  /** The session as the enclave's present token says it. */
+  get session(): SessionClaims {
+    return this.claims;
+  }
+
+  /** The enclave is about to have a newer token. */
+  renew(session: SessionClaims): void {
+    this.claims = session;
+    this.tokenFrom = Date.now();
+  }
+
+  /** Whether the last quarter of the token's life, as far as it was seen here, has begun: of a long one its last minute. */
+  tokenNearsEnd(now: number): boolean {
+    const end = this.claims.expiresAt.getTime();
+    return end - now < Math.min(RENEW_BEFORE_MS, (end - this.tokenFrom) / 4);
   }
 
   get isOpen(): boolean {

@@ -24,8 +24,6 @@ import { releaseRevision, versionsByObject } from './release-revision.js';
 const SWEEP_MS = 250;
 /** Releases under way at once for all streams: a rotation must not starve those who come new. */
 const AT_ONCE = 32;
-/** A token is renewed when this much of its life is left, at most. */
-const RENEW_BEFORE_MS = 60_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 /** Refusals of objects; the session goes on without its release. */
@@ -36,6 +34,8 @@ const WITHHELD: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SECRET_NOT_FOUND',
 export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('streams');
   private readonly streams = new Set<LiveSession>();
+  /** Those for which a release is to be made, in the order in which they came to wait. */
+  private readonly due = new Set<LiveSession>();
   private underWay = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -63,7 +63,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
     this.watch.onObserved(({ key }, state) => {
       for (const stream of this.streams) {
         if (stream.busy) stream.seenMeanwhile.set(key, stateText(state));
-        else if (differs(stream, key, stateText(state))) stream.due = true;
+        else if (differs(stream, key, stateText(state))) this.due.add(stream);
       }
       this.start();
     });
@@ -97,12 +97,13 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
       stream.manifestVersion = present.manifestVersion;
       return;
     }
-    stream.due = true;
+    this.due.add(stream);
     this.start();
   }
 
   remove(stream: LiveSession): void {
     this.streams.delete(stream);
+    this.due.delete(stream);
   }
 
   private presentRevision(stream: LiveSession) {
@@ -125,8 +126,8 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
   private sweep(now: number): void {
     for (const stream of this.streams) {
       stream.tick(now, this.environment.SIEGEL_STREAM_HEARTBEAT_MS);
-      if (!stream.isOpen) this.streams.delete(stream);
-      else if (!stream.due && !stream.busy) this.examine(stream, now);
+      if (!stream.isOpen) this.remove(stream);
+      else if (!this.due.has(stream) && !stream.busy) this.examine(stream, now);
     }
     this.start();
   }
@@ -139,41 +140,35 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
     const left = session.expiresAt.getTime() - now;
     if (left <= 0) return this.end(stream, new SiegelError('TOKEN_EXPIRED'));
     // The refusal is logged and told where the release is asked for.
-    if (standing.revoked) stream.due = true;
+    if (standing.revoked) this.due.add(stream);
     else if (record?.version !== stream.manifestVersion) this.compare(stream, record?.version ?? 0);
-    else if (
-      left < this.renewBefore(session) &&
-      standing.renewable &&
-      stream.renewedToken !== session.tokenId
-    ) {
+    else if (stream.tokenNearsEnd(now) && standing.renewable && stream.renewedToken !== session.tokenId) {
       stream.renewedToken = session.tokenId;
-      stream.due = true;
+      this.due.add(stream);
     }
-  }
-
-  private renewBefore({ startedAt, expiresAt }: SessionClaims): number {
-    const life = expiresAt.getTime() - (startedAt ?? expiresAt.getTime() - 2 * RENEW_BEFORE_MS);
-    return Math.min(RENEW_BEFORE_MS, life / 4);
   }
 
   /** Another manifest is in force: a release is due only if it changes what this session gets. */
   private compare(stream: LiveSession, version: number): void {
     stream.manifestVersion = version;
     const present = this.presentRevision(stream);
-    if (present === undefined || present.revision !== stream.revision) stream.due = true;
+    if (present === undefined || present.revision !== stream.revision) this.due.add(stream);
   }
 
   private start(): void {
     const now = Date.now();
-    for (const stream of this.streams) {
+    for (const stream of this.due) {
       if (this.underWay >= AT_ONCE) return;
-      if (!stream.due || stream.busy || !stream.isReady || now < stream.notBefore) continue;
-      stream.due = false;
+      if (stream.busy || !stream.isReady || now < stream.notBefore) continue;
+      this.due.delete(stream);
       stream.busy = true;
       this.underWay++;
       void this.renew(stream).finally(() => {
         stream.busy = false;
-        for (const [key, text] of stream.seenMeanwhile) if (differs(stream, key, text)) stream.due = true;
+        if (!stream.isOpen) this.remove(stream);
+        else
+          for (const [key, text] of stream.seenMeanwhile)
+            if (differs(stream, key, text)) this.due.add(stream);
         stream.seenMeanwhile.clear();
         this.underWay--;
         this.start();
@@ -190,7 +185,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
         session,
         key,
       });
-      stream.session = await this.tokens.open(granted.token, new Date());
+      stream.renew(await this.tokens.open(granted.token, new Date()));
       stream.held = versionsByObject(granted.grants, granted.versions);
       for (const [object, version] of stream.held) this.watch.learn(object, version);
       stream.manifestVersion = stream.session.manifest.version;
@@ -207,7 +202,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
     const { http } = error.entry;
     if (http >= 400 && http < 500 && !error.entry.retryable) return this.end(stream, error);
     // An outage decides nothing: later again.
-    stream.due = true;
+    this.due.add(stream);
     stream.notBefore = Date.now() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** stream.failures++);
     if (error.code === 'INTERNAL')
       this.log.error({ msg: 'no release for a stream', err: error.cause ?? error });
@@ -231,7 +226,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
 
   private end(stream: LiveSession, error: SiegelError): void {
     stream.end(error);
-    this.streams.delete(stream);
+    this.remove(stream);
   }
 }
 
