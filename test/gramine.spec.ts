@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { AttestationDevice } from './gramine/attestation-device.js';
 import { certificateOver, newIdentity, type Generation } from './gramine/ra-tls-identity.js';
 import { runLibrary } from './gramine/library-client.js';
+import { MbedTlsClient } from './gramine/mbedtls-client.js';
 import {
   asEnvironmentString,
   NotProvisioned,
@@ -401,6 +402,37 @@ describe('Gramine Secret Provisioning', () => {
       await tail.next();
       expect((await runLibrary(library!, device('stranger'), at())).code).not.toBe(0);
       expect(await last()).toMatchObject([{ reason: { code: 'MEASUREMENT_NOT_ALLOWED' } }]);
+    });
+  });
+
+  const mbedTls = MbedTlsClient.compile();
+  afterAll(() => mbedTls?.close());
+  if (mbedTls === undefined)
+    process.stdout.write('no C compiler or no libmbedtls-dev: the client on Mbed TLS is not run\n');
+
+  (mbedTls === undefined ? describe.skip : describe)('a client on Mbed TLS, as Gramine has it', () => {
+    const to = (host: string) => ({ port, host, caFile: join(siegel.state, 'gramine-ca.crt') });
+
+    it.each(['v1.3', 'v1.7', 'v1.9'] as const)(
+      'accepts our chain and has its secret (%s)',
+      async (generation) => {
+        const identity = await newIdentity(device('raw16'), generation);
+        const { code, out, err } = await mbedTls!.run(identity, to('localhost'));
+        expect({ code, err }).toEqual({ code: 0, err: '' });
+        expect(out).toMatch(new RegExp(`^TLSv1\\.[23] 16 ${KEY.toString('hex')}\n$`));
+      },
+    );
+
+    it('finds any workload of a listed host under the one certificate', async () => {
+      const identity = await newIdentity(device('raw16'), 'v1.7');
+      expect((await mbedTls!.run(identity, to('raw16.tenant.example'))).code).toBe(0);
+    });
+
+    it('refuses another host name, and gets nothing where it is refused itself', async () => {
+      const identity = await newIdentity(device('stranger'), 'v1.7');
+      const elsewhere = await mbedTls!.run(identity, to('elsewhere.example'));
+      expect(elsewhere).toMatchObject({ code: 1, out: '', err: expect.stringContaining('handshake') });
+      expect(await mbedTls!.run(identity, to('localhost'))).toMatchObject({ code: 1, out: '' });
     });
   });
 
