@@ -31,6 +31,10 @@ class DecidedSource implements CollateralSource {
     this.asked++;
     return [await this.answer()];
   }
+  change: () => void = () => undefined;
+  onChange(listener: () => void): void {
+    this.change = listener;
+  }
   async close(): Promise<void> {}
 }
 
@@ -110,6 +114,22 @@ describe('CollateralKeeper', () => {
     }
     source.answer = async () => at(start);
     await expect(keeper.obtain(key)).resolves.toBeDefined();
+  });
+
+  it('asks again at once when a source says that it has something else', async () => {
+    await keeper.start([]);
+    await expect(keeper.obtain(key)).rejects.toThrow('away');
+    source.answer = async () => sgx.collateral({ at: new Date(start), tcbEvaluationDataNumber: 20 });
+    await expect(keeper.obtain(key)).rejects.toThrow('away');
+    source.change();
+    const first = await keeper.obtain(key);
+    source.answer = async () => sgx.collateral({ at: new Date(start), tcbEvaluationDataNumber: 21 });
+    source.change();
+    for (const end = Date.now() + 5_000; changes.length === 0 && Date.now() < end;)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = await keeper.obtain(key);
+    expect(second.epoch.tcbEvaluationDataNumber).toBe(21);
+    expect(second.epoch.id).not.toBe(first.epoch.id);
   });
 
   it('keeps nobody waiting longer than it may, and has the collateral for the next', async () => {

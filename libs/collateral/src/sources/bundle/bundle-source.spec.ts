@@ -34,6 +34,34 @@ describe('BundleSource', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+  it('tells when files come, without being asked, until it is closed', async () => {
+    let told = 0;
+    source.onChange(() => told++);
+    write('a.json', sgx.collateral());
+    for (const end = Date.now() + 5_000; told === 0 && Date.now() < end;)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(told).toBe(1);
+    await source.close();
+    write('b.json', sgx.collateral());
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(told).toBe(1);
+  });
+
+  it('is silent about a folder that is not there', async () => {
+    rmSync(folder, { recursive: true });
+    expect(() => source.onChange(() => undefined)).not.toThrow();
+    await source.close();
+  });
+
+  it('gives the edition that is asked for by its number, and no other', async () => {
+    write('a.json', sgx.collateral({ tcbEvaluationDataNumber: 18 }));
+    write('b.json', sgx.collateral({ tcbEvaluationDataNumber: 20 }));
+    const [bundle, ...more] = await source.fetch(key, 18);
+    expect(more).toEqual([]);
+    expect(JSON.parse(bundle!.tcb_info)).toMatchObject({ tcbEvaluationDataNumber: 18 });
+    await expect(source.fetch(key, 19)).rejects.toMatchObject({ kind: 'not-found' });
+  });
+
   it('puts what is in force first, then the highest evaluation, then the latest', async () => {
     write('a.json', sgx.collateral({ tcbEvaluationDataNumber: 18 }));
     write('b.json', sgx.collateral({ tcbEvaluationDataNumber: 21, at: new Date(now.getTime() - 60 * day) }));
