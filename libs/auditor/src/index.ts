@@ -9,6 +9,6 @@ export { checkEntry, isFraud, type CheckedEntry, type CheckedEvent } from './ent
 export { compareHistories } from './histories.js';
 export { LogWatch, type WatchState, type WatchStep } from './log-watch.js';
 export { NumberingCheck, type NumberingState } from './numbering-check.js';
-export { authenticPromise, promiseKept, PROMISE_MARGIN_MS } from './promise-check.js';
+export { authenticPromise, promiseKept } from './promise-check.js';
 export { type PublishedFiles } from './tile-reader.js';
 export { verifyLog, type LogReport, type VerifyLogOptions } from './verify-log.js';

@@ -96,9 +96,14 @@ export class NumberingCheck {
       const count = overdue.reduce((sum, { from, to }) => sum + to - from + 1, 0);
       const [first] = overdue;
       if (first && count > saidMissing + several.saidMissing) {
-        const which = first.from === first.to ? `event ${first.from}` : `events ${first.from} to ${first.to}`;
+        const which =
+          first.from === first.to ? `event ${first.from}` : `each of the events ${first.from} to ${first.to}`;
         found.push(
-          fraud('dropped', `${which} of ${key} are not in the log, and it does not say so`, first.index),
+          fraud(
+            'dropped',
+            `${which} of ${key} is missing from the log, and the log does not say so`,
+            first.index,
+          ),
         );
       }
       const [firstLate] = late.filter(({ time }) => time <= due);

@@ -2,9 +2,6 @@ import { type EntryPromise, PromiseVerifier, TransparencyError } from '#transpar
 import type { AuditorTrust } from './auditor-trust.js';
 import { type Fraud, fraud } from './fraud.js';
 
-/** Time after a promise by which a checkpoint must cover the entry, in milliseconds: some intervals and a margin. */
-export const PROMISE_MARGIN_MS = 30_000;
-
 /**
  * Whether this is the log's own promise. A promise of anybody else proves nothing.
  * @throws TransparencyError PROMISE_KEY_UNKNOWN, PROMISE_MALFORMED, PROMISE_INVALID
@@ -18,16 +15,16 @@ export function authenticPromise(promise: EntryPromise, trust: AuditorTrust): En
 
 /**
  * Whether an authentic promise is kept in a tree of `size` entries, where `leaf` is at the promised index. `pending` if it
- * may still be.
+ * may still be: a checkpoint must cover the entry within `marginMs`.
  */
 export function promiseKept(
   { index, leafHash, time }: EntryPromise,
   size: number,
   leaf: Buffer | undefined,
-  now: Date,
+  { now, marginMs }: { now: Date; marginMs: number },
 ): Fraud | 'kept' | 'pending' {
   if (index >= size) {
-    if (now.getTime() - time < PROMISE_MARGIN_MS) return 'pending';
+    if (now.getTime() - time < marginMs) return 'pending';
     const when = new Date(time).toISOString();
     return fraud('dropped', `the log promised entry ${index} at ${when} and has only ${size}`, index);
   }

@@ -23,6 +23,8 @@ export interface VerifyLogOptions {
   remembered?: readonly VerifiedCheckpoint[];
   /** Authentic promises of this log. */
   promises?: readonly EntryPromise[];
+  /** Time after a promise by which a checkpoint must cover its entry. */
+  promiseMarginMs: number;
   /** Shared by all logs of a deployment, so that numbers can be judged over all of them; the caller then judges. */
   numbering?: NumberingCheck;
   maxDelayMs: number;
@@ -52,7 +54,7 @@ export async function verifyLog(
   trust: AuditorTrust,
   options: VerifyLogOptions,
 ): Promise<LogReport> {
-  const { remembered = [], promises = [], maxDelayMs, now } = options;
+  const { remembered = [], promises = [], promiseMarginMs: marginMs, maxDelayMs, now } = options;
   const report: LogReport = {
     origin: trust.origin,
     size: 0,
@@ -86,7 +88,7 @@ export async function verifyLog(
   const scan = new Scan(files, trust, options.numbering ?? new NumberingCheck(maxDelayMs), report);
   await scan.run(checkpoint, remembered, new Set(promises.map(({ index }) => index)));
   for (const promise of promises) {
-    const kept = promiseKept(promise, size, scan.leaves.get(promise.index), now);
+    const kept = promiseKept(promise, size, scan.leaves.get(promise.index), { now, marginMs });
     if (kept === 'pending') report.notices.push(`the promise of entry ${promise.index} is not due yet`);
     else if (kept !== 'kept') report.frauds.push(kept);
   }

@@ -47,6 +47,7 @@ export function registerAuditing(audit: Command, session: Session): void {
       'a promise (or an answer that holds one) that must be kept; several times',
       several,
     )
+    .option('--promise-margin <seconds>', 'time that the log has to keep a promise', whole(86_400), 30)
     .option(...maxDelay)
     .option('--json', 'print one JSON object');
   addDeploymentOptions(addKeyOptions(verify), 'audit')

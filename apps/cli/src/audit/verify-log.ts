@@ -8,7 +8,7 @@ import {
 } from '#auditor';
 import { LogPromise } from '#contracts';
 import { type EntryPromise, TransparencyError, type VerifiedCheckpoint } from '#transparency';
-import { Deployment } from '../deployment/deployment.js';
+import { Deployment, timeoutOf } from '../deployment/deployment.js';
 import type { DeploymentOptions } from '../deployment/options.js';
 import { CliError } from '../failure/cli-error.js';
 import { readWhole } from '../input/bounded-input.js';
@@ -18,6 +18,7 @@ import { type KeyOptions, keysOf, readTrust } from './auditor-keys.js';
 import { exitCodeOf, fraudText } from './fraud-report.js';
 import { openPublishedLog, type PublishedLog } from './published-log.js';
 
+const MAX_CREDENTIAL_BYTES = 1024 * 1024;
 const MAX_NOTE_BYTES = 1_000_000;
 const MAX_PROMISE_BYTES = 64 * 1024;
 
@@ -26,6 +27,7 @@ export interface VerifyLogFlags extends KeyOptions, DeploymentOptions {
   readonly tiles?: string;
   readonly promise?: readonly string[];
   readonly checkpoint?: readonly string[];
+  readonly promiseMargin: number;
   readonly maxDelay: number;
   readonly json?: true;
 }
@@ -42,6 +44,7 @@ export async function verifyPublishedLog(flags: VerifyLogFlags, terminal: Termin
     const report = await verifyLog(files, trust, {
       remembered,
       promises,
+      promiseMarginMs: flags.promiseMargin * 1_000,
       maxDelayMs: flags.maxDelay * 1_000,
       now: new Date(),
     });
@@ -54,16 +57,23 @@ export async function verifyPublishedLog(flags: VerifyLogFlags, terminal: Termin
 
 /** `--tiles`, else the audit service of the deployment with its token. */
 async function open(
-  flags: DeploymentOptions & { readonly tiles?: string },
+  flags: VerifyLogFlags,
   trust: Pick<AuditorTrust, 'origin'>,
   terminal: Terminal,
 ): Promise<PublishedLog> {
-  if (flags.tiles !== undefined && !/^https?:/.test(flags.tiles))
-    return openPublishedLog(flags.tiles, { timeoutMs: 0 }, terminal);
+  if (flags.tiles !== undefined) {
+    // The deployment's token is not for whatever address is named here.
+    const text = async (path: string | undefined): Promise<string | undefined> =>
+      path === undefined
+        ? undefined
+        : (await readWhole(path, MAX_CREDENTIAL_BYTES, terminal)).toString('utf8');
+    const [token, caPem] = [(await text(flags.auditTokenFile))?.trim(), await text(flags.caFile)];
+    return openPublishedLog(flags.tiles, { timeoutMs: timeoutOf(flags.timeout), token, caPem }, terminal);
+  }
   const deployment = await Deployment.open(flags, terminal);
-  const { caPem, token } = await deployment.credentialsOf('audit');
-  const where = flags.tiles ?? `${deployment.url('audit')}/v1/logs/${trust.origin.split('/').at(-1)}`;
-  return openPublishedLog(where, { timeoutMs: deployment.timeoutMs, token, caPem }, terminal);
+  const where = `${deployment.url('audit')}/v1/logs/${trust.origin.split('/').at(-1)}`;
+  const credentials = await deployment.credentialsOf('audit');
+  return openPublishedLog(where, { timeoutMs: deployment.timeoutMs, ...credentials }, terminal);
 }
 
 async function readCheckpoint(

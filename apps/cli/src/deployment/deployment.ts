@@ -32,7 +32,7 @@ export class Deployment {
       options,
       terminal,
       await findDeployment(options.state, terminal),
-      timeout(options.timeout),
+      timeoutOf(options.timeout),
     );
   }
 
@@ -160,7 +160,8 @@ export class Deployment {
   }
 }
 
-function timeout(text: string | undefined): number {
+/** Of `--timeout`, in milliseconds. @throws CliError USAGE */
+export function timeoutOf(text: string | undefined): number {
   if (text === undefined) return DEFAULT_TIMEOUT_MS;
   const seconds = /^\d{1,4}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
   if (!(seconds > 0 && seconds <= 3_600)) {
