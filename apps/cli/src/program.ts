@@ -11,6 +11,7 @@ import { registerInspect } from './inspect/command.js';
 import { registerManifest } from './manifest/command.js';
 import { registerDemo } from './demo/index.js';
 import { registerPolicy } from './policy/command.js';
+import { registerSimulate } from './simulate/command.js';
 import { registerUp } from './up/index.js';
 import { registerSecret } from './secret/command.js';
 import type { Session } from './session.js';
@@ -71,6 +72,7 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
   registerAudit(program, session);
   registerAuditor(program, session);
   registerDoctor(program, session);
+  registerSimulate(program, session);
   registerFakeAzure(program, session);
   return program;
 }

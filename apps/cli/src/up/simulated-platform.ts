@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Layout } from './layout.js';
 
-const PLATFORM = 'demo';
+/** The machine whose collateral a deployment has. */
+export const PLATFORM = 'demo';
 const REFRESH_MS = 24 * 3_600_000;
 
 /** The simulated SGX world of this deployment: one PKI, kept in its state folder, and collateral that is made anew every day. */
