@@ -103,7 +103,8 @@ describe('1,000 enclaves that attest at once', () => {
   it('the events say which secrets went out, never what they hold', () => {
     const text = JSON.stringify(events);
     expect(text).toContain('"objectName":"password"');
-    for (const secret of [PASSWORD, FILE, JSON.parse(FILE).apiKey as string]) expect(text).not.toContain(secret);
+    for (const secret of [PASSWORD, FILE, JSON.parse(FILE).apiKey as string])
+      expect(text).not.toContain(secret);
     for (const secret of [PASSWORD, JSON.parse(FILE).apiKey as string])
       expect(siegel.logText()).not.toContain(secret);
   });

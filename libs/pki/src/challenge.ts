@@ -7,7 +7,7 @@ import type { ReplayCache } from './replay-cache.js';
 export type ChallengeErrorCode = Extract<PkiErrorCode, `CHALLENGE_${string}`>;
 
 export interface Challenge {
-  /** 66 octets as base64url: what the caller sends back. */
+  /** 64 octets as base64url (it must fit into report data whole): what the caller sends back. */
   challenge: string;
   /** The same octets, which the evidence binds. */
   nonce: Buffer;
@@ -28,12 +28,12 @@ export interface ChallengeMinterOptions {
 }
 
 /*
- * Layout: version (1) ‖ key id (4) ‖ expiry, unix ms (6) ‖ random (23) ‖ HMAC-SHA-256 over all before it (32).
+ * Layout: version (1) ‖ key id (4) ‖ expiry, unix ms (6) ‖ random (21) ‖ HMAC-SHA-256 over all before it (32).
  * The key id is derived from the secret, so that key rotation needs no numbering that replicas must agree on.
  */
 const VERSION = 1;
-const MAC_AT = 34;
-const LENGTH = 66;
+const MAC_AT = 32;
+const LENGTH = 64;
 
 interface MintingKey {
   id: Buffer;
@@ -84,7 +84,7 @@ export class ChallengeMinter {
    */
   check(challenge: string, now: Date, { consume = true }: { consume?: boolean } = {}): ChallengeVerdict {
     const nonce =
-      typeof challenge === 'string' && challenge.length === 88 ? decodeBase64url(challenge) : undefined;
+      typeof challenge === 'string' && challenge.length === 86 ? decodeBase64url(challenge) : undefined;
     if (nonce?.length !== LENGTH || nonce[0] !== VERSION) return { ok: false, code: 'CHALLENGE_MALFORMED' };
     const id = nonce.subarray(1, 5);
     const key = this.#keys.find((candidate) => candidate.id.equals(id));
