@@ -2,6 +2,7 @@ import { ManifestView } from '#contracts';
 import type { Deployment } from '../deployment/deployment.js';
 import type { ApiAnswer } from '../http/api-client.js';
 import { answerOf } from '../http/answers.js';
+import { isNoManifest, noManifest } from '../manifest/tenant-manifest.js';
 import type { Check, CheckResult } from './check.js';
 
 type Outcome = Omit<CheckResult, 'name'>;
@@ -18,11 +19,11 @@ export function manifestCheck(deployment: Deployment, tenant: string): Check {
       }
       const refused = answerOf('key-release', answer);
       // The token is good if the answer is about the manifest.
-      if (refused.code === 'MANIFEST_MISSING') {
+      if (isNoManifest(refused)) {
         return {
           ok: true,
           detail: `accepted; tenant ${tenant} has no manifest: every release is denied`,
-          remedy: refused.remedy,
+          remedy: noManifest().remedy,
         };
       }
       throw refused;

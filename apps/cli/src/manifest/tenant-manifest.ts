@@ -1,4 +1,4 @@
-import { ManifestHistory, ManifestView } from '#contracts';
+import { ERROR_CATALOGUE, ManifestHistory, ManifestView } from '#contracts';
 import type { z } from 'zod';
 import { CliError } from '../failure/cli-error.js';
 import type { ApiClient, ApiRequest } from '../http/api-client.js';
@@ -11,8 +11,12 @@ export class TenantManifest {
   ) {}
 
   /** @throws CliError with the code that the service answered with (MANIFEST_MISSING: none is in force) */
-  current(): Promise<ManifestView> {
-    return this.read(ManifestView, '/manifest');
+  async current(): Promise<ManifestView> {
+    try {
+      return await this.read(ManifestView, '/manifest');
+    } catch (error) {
+      throw isNoManifest(error) ? noManifest() : error;
+    }
   }
 
   /** The version in force, 0 if there is none. */
@@ -57,4 +61,13 @@ export class TenantManifest {
       `${this.client.service} answered with something else than a manifest record.`,
     );
   }
+}
+
+/** To HTTP the manifest that is not there is an address with nothing at it. */
+export const isNoManifest = (error: unknown): boolean =>
+  error instanceof CliError && (error.code === 'NOT_FOUND' || error.code === 'MANIFEST_MISSING');
+
+export function noManifest(): CliError {
+  const { title, remedy } = ERROR_CATALOGUE.MANIFEST_MISSING;
+  return CliError.answered('MANIFEST_MISSING', title, remedy);
 }
