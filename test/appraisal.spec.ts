@@ -8,10 +8,12 @@ import type { Boot, SimulatedEnclave } from '../apps/cli/src/demo/simulated-encl
 import { Refused } from '../apps/cli/src/demo/simulated-enclave.js';
 import { run } from '../apps/cli/src/main.js';
 import { recordingTerminal } from '../apps/cli/src/terminal/recording-terminal.js';
+import type { HttpsJson } from '../apps/cli/src/demo/https-json.js';
 import {
   envSecret,
   eventually,
   manifestOf,
+  Replica,
   RunningSiegel,
   startSiegel,
   TENANT,
@@ -21,6 +23,8 @@ import {
 jest.setTimeout(60_000);
 
 const secrets = [envSecret('password', 'PASSWORD')];
+/** Without a secret: the second replica has no vault. */
+const certificate = { dns: ['bare.test.svc'] };
 const manifest = manifestOf({
   reports: { secrets },
   revokes: { secrets, session: { onDegraded: 'revoke', ttl: '5m' } },
@@ -29,6 +33,7 @@ const manifest = manifestOf({
     session: { onDegraded: 'revoke' },
     tcb: { accept: ['UpToDate', 'OutOfDate'] },
   },
+  bare: { certificate, session: { onDegraded: 'revoke' } },
   brief: { secrets, session: { lifetime: '2m', ttl: '1m' } },
 });
 
@@ -53,10 +58,13 @@ describe('sessions after their attestation', () => {
   let siegel: RunningSiegel;
   const sessions: Record<string, { enclave: SimulatedEnclave; boot: Boot }> = {};
 
-  const fetchAgain = (name: string, token = sessions[name]!.boot.response.token): Promise<Boot> =>
-    sessions[name]!.enclave.fetchAgain(siegel.service, `${siegel.endpoints.release}/v1/release`, token);
-  const refusal = (name: string, token?: string): Promise<unknown> =>
-    fetchAgain(name, token).then(
+  const fetchAgain = (name: string, service = siegel.service): Promise<Boot> => {
+    const { enclave, boot } = sessions[name]!;
+    return enclave.fetchAgain(service, `${siegel.endpoints.release}/v1/release`, boot.response.token);
+  };
+  /** The code with which a release is refused, by this deployment's first replica or another. */
+  const refusal = (name: string, service?: HttpsJson): Promise<unknown> =>
+    fetchAgain(name, service).then(
       () => 'granted',
       (error: unknown) => (error as Refused).problem.code,
     );
@@ -89,12 +97,18 @@ describe('sessions after their attestation', () => {
   const addCollateral = (name: string, evaluation: number, status: string): void =>
     siegel.machines.addBundle(name, collateralOf(evaluation, status));
 
+  let replica: Replica;
+
   beforeAll(async () => {
     siegel = await startSiegel({ secrets: { password: 'open sesame' }, manifest });
-    for (const name of ['reports', 'revokes', 'tolerates', 'brief']) await boot(name);
+    replica = await Replica.start(siegel);
+    for (const name of ['reports', 'revokes', 'tolerates', 'bare', 'brief']) await boot(name);
     await boot('ended', 'tolerates');
   });
-  afterAll(() => siegel?.stop());
+  afterAll(async () => {
+    await replica?.stop();
+    await siegel?.stop();
+  });
 
   it('a later release renews the token, within the session', async () => {
     const { response } = sessions['revokes']!.boot;
@@ -139,11 +153,15 @@ describe('sessions after their attestation', () => {
     expect((await siegel.adminCall('POST', path)).body).toEqual(body);
     expect(await refusal('ended')).toBe('SESSION_REVOKED');
     expect(await refusal('tolerates')).toBe('granted');
+    await eventually('the other replica', async () => {
+      return (await refusal('ended', replica.service)) === 'SESSION_REVOKED';
+    });
     expect(await eventsOf('session.revoked')).toMatchObject([
       { session, outcome: 'ok', data: { actor: 'admin-token' } },
     ]);
     const denied = await siegel.log.all({ type: 'release.denied', session });
-    expect(denied).toMatchObject([{ event: { reason: { code: 'SESSION_REVOKED' } } }]);
+    expect(denied.length).toBeGreaterThanOrEqual(2);
+    expect(denied.at(-1)).toMatchObject({ event: { reason: { code: 'SESSION_REVOKED' } } });
     for (const wrong of ['nobody', `${randomUUID()}.x`, '..%2f..'])
       expect(
         (await siegel.adminCall('POST', `/v1/tenants/${TENANT}/sessions/${wrong}/revoke`)).status,
@@ -169,10 +187,11 @@ describe('sessions after their attestation', () => {
     addCollateral('recovery', 22, 'OutOfDate');
     const events = await eventually('an event for each workload that fell below its policy', async () => {
       const found = await eventsOf('session.reappraised');
-      return found.length >= 3 ? found : undefined;
+      return found.length >= 4 ? found : undefined;
     });
     const byWorkload = Object.fromEntries(events.map((event) => [event.workload!, event]));
-    expect(Object.keys(byWorkload).sort()).toEqual(['brief', 'reports', 'revokes']);
+    expect(Object.keys(byWorkload).sort()).toEqual(['bare', 'brief', 'reports', 'revokes']);
+    expect(events).toHaveLength(4);
     expect(byWorkload['reports']).toMatchObject({
       outcome: 'alert',
       tenant: TENANT,
@@ -189,10 +208,14 @@ describe('sessions after their attestation', () => {
     });
     expect(byWorkload['revokes']).toMatchObject({ data: { revoked: true } });
     const revoked = (await eventsOf('session.revoked')).filter(({ session }) => session === undefined);
-    expect(revoked).toMatchObject([{ workload: 'revokes', data: { actor: 'continuous-appraisal' } }]);
+    expect(revoked.map(({ workload }) => workload).sort()).toEqual(['bare', 'revokes']);
+    expect(revoked[0]).toMatchObject({ outcome: 'alert', data: { actor: 'continuous-appraisal' } });
 
     await eventually('the status in force', async () => (await refusal('reports')) === 'RELEASE_DENIED');
     expect(await refusal('revokes')).toBe('SESSION_REVOKED');
+    await eventually('the status in force on the other replica', async () => {
+      return (await refusal('bare', replica.service)) === 'SESSION_REVOKED';
+    });
     const { response } = await fetchAgain('tolerates');
     expect(claimsOf(response.token).siegel.claims.tcbStatus).toBe('OutOfDate');
     await expect(siegel.machines.enclave('reports').attest(siegel.service)).rejects.toMatchObject({
