@@ -19,8 +19,7 @@ export const TENANT = 'default';
 /** Name of the embedded vault that `up` sets up. */
 export const VAULT = 'demo';
 export const ANY_PORT = ['nats', 'release', 'verifier', 'audit'].flatMap((name) => [`--${name}-port`, '0']);
-export type Part = 'nats-server' | 'audit' | 'quote-verifier' | 'key-release';
-const PARTS: readonly Part[] = ['nats-server', 'audit', 'quote-verifier', 'key-release'];
+export type Part = 'nats-server' | 'witness' | 'audit' | 'quote-verifier' | 'key-release';
 
 export interface Exit {
   readonly code: number | null;
@@ -131,11 +130,15 @@ export class RunningSiegel {
     });
   }
 
+  private get parts(): Part[] {
+    return Object.keys(this.started.pids) as Part[];
+  }
+
   /** The present process numbers; a part that is being started again has none. */
   pids(): Partial<Record<Part, number>> {
     const children = childrenOf(this.command.pid);
     return Object.fromEntries(
-      PARTS.flatMap((part) => {
+      this.parts.flatMap((part) => {
         const mark = part === 'nats-server' ? this.layout.natsConfig : `/apps/${part}/src/main.js`;
         const found = children.find(({ command }) => command.includes(mark));
         return found ? [[part, found.pid]] : [];
@@ -171,7 +174,7 @@ export class RunningSiegel {
   /** Until every part runs and every service says that it can do its work. */
   async ready(): Promise<void> {
     await eventually('a ready deployment', async () => {
-      if (PARTS.some((part) => this.pids()[part] === undefined)) return false;
+      if (this.parts.some((part) => this.pids()[part] === undefined)) return false;
       const checks = await Promise.all([
         this.service.call('GET', '/health/ready').then(({ status }) => status === 200),
         ...[this.endpoints.audit, this.endpoints.verifier].map((url) =>
@@ -197,7 +200,7 @@ export class RunningSiegel {
 
   /** Ends everything, as Ctrl-C does, and by force where that does not help. Gives what the command's end was. */
   async stop(how: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
-    const pids = Object.values(this.pids());
+    const pids = childrenOf(this.command.pid).map(({ pid }) => pid);
     try {
       this.service.close();
       await Promise.all(this.connections.map((connection) => connection.close().catch(() => undefined)));
