@@ -163,6 +163,16 @@ describe('a deployment whose signers are keys of a vault', () => {
       return answer.delegations.length === 2 && answer;
     });
     expect(both.delegations.map(({ kid }) => kid)).toEqual([nextLog.thumbprint, log.thumbprint]);
+    const changes = (await siegel.log.all({ type: 'service.signer' })).map(({ event }) => event.data);
+    expect(changes).toHaveLength(3);
+    for (const [signer, service, keys] of [
+      ['mesh-root', 'key-release', [mesh, nextMesh]],
+      ['tokens', 'key-release', [tokens, nextTokens]],
+      ['log', 'audit', [log, nextLog]],
+    ] as const) {
+      const versions = keys.map(({ thumbprint: kid }) => ({ version: expect.any(String), kid }));
+      expect(changes).toContainEqual(expect.objectContaining({ signer, service, vault: 'prod', versions }));
+    }
     for (const [index, authority] of [nextLog, log].entries()) {
       const { delegation } = both.delegations[index]!;
       await verifyLogDelegation(delegation, { authority, origin: both.log, now: new Date() });

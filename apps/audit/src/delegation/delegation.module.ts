@@ -30,6 +30,7 @@ export class DelegationKeeper implements OnApplicationBootstrap, OnApplicationSh
 
   constructor(
     @Inject(AUDIT_ENVIRONMENT) private readonly environment: AuditEnvironment,
+    @Inject(AuditLog) private readonly audit: AuditLog,
     @Optional() @Inject(LogDelegations) private readonly delegations: LogDelegations | undefined,
     health: HealthRegistry,
   ) {
@@ -49,6 +50,16 @@ export class DelegationKeeper implements OnApplicationBootstrap, OnApplicationSh
     this.key?.close();
   }
 
+  private record(key: VaultSigningKey): void {
+    const versions = key.versions.map(({ version, signer: { kid } }) => ({ version, kid }));
+    this.audit.sequencer.record({
+      type: 'service.signer',
+      tenant: this.audit.keys.logs[0]!.name,
+      outcome: versions.length === 0 ? 'alert' : 'ok',
+      data: { service: 'audit', signer: 'log', vault: key.azureName, keyName: key.keyName, versions },
+    });
+  }
+
   private async start(config: NonNullable<SignersConfig['log']>, delegations: LogDelegations): Promise<void> {
     const { delegationHours: _life, ...settings } = config;
     const renew = (key: VaultSigningKey): Promise<void> =>
@@ -64,7 +75,10 @@ export class DelegationKeeper implements OnApplicationBootstrap, OnApplicationSh
       if (this.closed) return key.close();
       await renew(key);
       key.watch(
-        () => renew(key),
+        (changed) => {
+          if (changed) this.record(key);
+          return renew(key);
+        },
         (error) => this.log.error({ msg: 'the delegation was not renewed', err: error }),
       );
     } catch (error) {

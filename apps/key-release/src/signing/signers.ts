@@ -11,16 +11,24 @@ import { isVaultError, readSignersFile, type SignersConfig, VaultSigningKey } fr
 import { dirname } from 'node:path';
 import type { KeyReleaseEnvironment } from '../environment.js';
 
-type Report = (what: string, error: unknown) => void;
+export type SignerName = 'mesh-root' | 'tokens';
+
+/** Who is told of what the vault's keys do. */
+export interface SignerObserver {
+  changed(signer: SignerName, key: VaultSigningKey): void;
+  failed(signer: SignerName, error: unknown): void;
+}
 
 /** What signs certificates and tokens: local keys, or keys of a vault where SIEGEL_SIGNERS_FILE names them. */
 export class Signers {
+  private observer: SignerObserver | undefined;
+
   private constructor(
     readonly ca: CertificateIssuer,
     readonly tokenKeys: SigningKeys,
     /** PEM of the certificates to which the `x5c` of token keys chain; none for local keys. */
     readonly tokenRootsPem: () => string | undefined,
-    private readonly vaultKeys: ReadonlyMap<string, VaultKey>,
+    private readonly vaultKeys: ReadonlyMap<SignerName, VaultKey>,
   ) {}
 
   /** @throws ConfigurationError, VaultError, PkiError */
@@ -28,7 +36,7 @@ export class Signers {
     const { SIEGEL_SIGNERS_FILE: file } = environment;
     const config = file === undefined ? {} : readConfig(file);
     const baseDir = file === undefined ? '.' : dirname(file);
-    const vaultKeys = new Map<string, VaultKey>();
+    const vaultKeys = new Map<SignerName, VaultKey>();
     try {
       const ca = await openCa(environment, config, baseDir, vaultKeys);
       const { keys, rootsPem } = await openTokenKeys(environment, config, baseDir, vaultKeys);
@@ -40,19 +48,33 @@ export class Signers {
   }
 
   /** Begins to look for new versions. A vault out of reach is reported and stops nothing. */
-  watch(report: Report): void {
-    for (const [name, { key, apply }] of this.vaultKeys)
-      key.watch(apply, (error) => report(`vault key of ${name}`, error));
+  watch(observer: SignerObserver): void {
+    this.observer = observer;
+    for (const [name, { key, apply }] of this.vaultKeys) {
+      key.watch(
+        (changed) => this.take(name, key, apply, changed),
+        (error) => observer.failed(name, error),
+      );
+    }
   }
 
   /** A key of a vault may have a new version (a hint). @param azureName name of the vault in Azure */
   async refresh(azureName: string, keyName: string): Promise<void> {
-    for (const { key, apply } of this.vaultKeys.values()) {
+    for (const [name, { key, apply }] of this.vaultKeys) {
       if (key.azureName !== azureName.toLowerCase() || key.keyName.toLowerCase() !== keyName.toLowerCase())
         continue;
-      await key.refresh();
-      await apply();
+      await this.take(name, key, apply, await key.refresh());
     }
+  }
+
+  private async take(
+    name: SignerName,
+    key: VaultSigningKey,
+    apply: () => Promise<void>,
+    changed: boolean,
+  ): Promise<void> {
+    if (changed) this.observer?.changed(name, key);
+    await apply();
   }
 
   /** Whether a vault of this name holds one of our signers. */
@@ -75,13 +97,13 @@ async function openCa(
   environment: KeyReleaseEnvironment,
   { meshCaRoot }: SignersConfig,
   baseDir: string,
-  vaultKeys: Map<string, VaultKey>,
+  vaultKeys: Map<SignerName, VaultKey>,
 ): Promise<CertificateIssuer> {
   const { SIEGEL_PKI_DIR: dir, SIEGEL_TRUST_DOMAIN: trustDomain } = environment;
   if (meshCaRoot === undefined) return MeshCa.open({ dir, trustDomain });
   const { intermediateHours, publishAheadHours, ...settings } = meshCaRoot;
   const key = await VaultSigningKey.open(settings, { baseDir });
-  vaultKeys.set('mesh root', { key, apply: () => Promise.resolve() });
+  vaultKeys.set('mesh-root', { key, apply: () => Promise.resolve() });
   const roots = () => schedule(key, publishAheadHours * 3_600);
   const ca = await RotatingMeshCa.open({
     dir,
@@ -89,7 +111,7 @@ async function openCa(
     roots: roots(),
     intermediateDays: intermediateHours / 24,
   });
-  vaultKeys.set('mesh root', { key, apply: () => ca.update(roots()) });
+  vaultKeys.set('mesh-root', { key, apply: () => ca.update(roots()) });
   return ca;
 }
 
@@ -97,7 +119,7 @@ async function openTokenKeys(
   environment: KeyReleaseEnvironment,
   { tokens }: SignersConfig,
   baseDir: string,
-  vaultKeys: Map<string, VaultKey>,
+  vaultKeys: Map<SignerName, VaultKey>,
 ): Promise<{ keys: SigningKeys; rootsPem: () => string | undefined }> {
   const now = new Date();
   const dir = environment.SIEGEL_TOKEN_KEY_DIR;

@@ -1,14 +1,17 @@
+import type { AuditEmitter } from '#emitter';
 import { ChallengeMinter, LocalSigner, ReplayCache } from '#pki';
 import { ConfigurationError, TRUST, type Trust } from '#platform';
 import {
   type DynamicModule,
   Global,
+  Inject,
   Logger,
   Module,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { readFileSync } from 'node:fs';
+import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { ManifestRecords } from '../manifests/manifest-records.js';
 import { MESH_CA } from '../pipeline/certificate-issuance.js';
@@ -25,7 +28,11 @@ const MAX_OPEN_CHALLENGES = 200_000;
 export class SigningModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly log = new Logger('signing');
 
-  constructor(private readonly signers: Signers) {}
+  constructor(
+    private readonly signers: Signers,
+    @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
+    @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
+  ) {}
 
   static with(signers: Signers): DynamicModule {
     return {
@@ -59,9 +66,19 @@ export class SigningModule implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   onApplicationBootstrap(): void {
-    this.signers.watch((what, error) =>
-      this.log.error({ msg: `${what}: no look at its versions; what there is goes on`, err: error }),
-    );
+    const tenant = this.environment.SIEGEL_DEFAULT_TENANT ?? 'default';
+    this.signers.watch({
+      changed: (signer, key) => {
+        const versions = key.versions.map(({ version, signer: { kid } }) => ({ version, kid }));
+        const data = { service: 'key-release', signer, vault: key.azureName, keyName: key.keyName, versions };
+        this.log.log({ msg: 'the versions of a vault key changed', ...data });
+        this.audit
+          .record({ tenant, type: 'service.signer', outcome: versions.length === 0 ? 'alert' : 'ok', data })
+          .catch((error: unknown) => this.log.error(`not logged yet: ${(error as Error).message}`));
+      },
+      failed: (signer, error) =>
+        this.log.error({ msg: `${signer}: no look at its versions; what there is goes on`, err: error }),
+    });
   }
 
   onApplicationShutdown(): void {

@@ -5,7 +5,7 @@ import { LogDuplicate, LogForged, LogGap, LogReordered } from './log/log.js';
 import { ManifestRefused, ManifestSet } from './manifest/manifest.js';
 import { ReleaseDenied, ReleaseGranted } from './release/release.js';
 import { SecretDeleted, SecretRotated, SecretSet, SecretWithdrawn } from './secret/secret.js';
-import { ServiceStarted, ServiceStopped } from './service/service.js';
+import { ServiceStarted, ServiceStopped, SignerChanged } from './service/service.js';
 import { SessionReappraised, SessionRevoked } from './session/session.js';
 import { base64url } from '../messages/verify.js';
 
@@ -25,6 +25,7 @@ export const AuditEvent = z.discriminatedUnion('type', [
   SecretWithdrawn,
   ServiceStarted,
   ServiceStopped,
+  SignerChanged,
   SessionReappraised,
   SessionRevoked,
   LogGap,

@@ -18,3 +18,18 @@ export const ServiceStopped = z.strictObject({
   type: z.literal('service.stopped'),
   data: z.strictObject({ service: z.string().max(64) }),
 });
+
+/** The usable versions of a vault's key that signs for a service are others than before. */
+export const SignerChanged = z.strictObject({
+  ...envelopeShape,
+  type: z.literal('service.signer'),
+  data: z.strictObject({
+    service: z.string().max(64),
+    signer: z.enum(['mesh-root', 'tokens', 'log']),
+    /** Name of the vault in Azure. */
+    vault: z.string().max(64),
+    keyName: z.string().max(127),
+    /** Usable versions, oldest first; empty when the last one was disabled. */
+    versions: z.array(z.strictObject({ version: z.string().max(64), kid: z.string().max(64) })).max(16),
+  }),
+});
