@@ -45,6 +45,6 @@ describe('RevocationFile', () => {
 
   it('does not take a damaged file for one without revocations', () => {
     writeFileSync(path(), 'damaged\n');
-    expect(() => new RevocationFile(folder).load(NOW)).toThrow();
+    expect(() => new RevocationFile(folder).load(NOW)).toThrow('line 1 is damaged');
   });
 });

@@ -27,7 +27,7 @@ export class RevocationFile {
     const lines = text.split('\n');
     // What follows the last line end was being written when the machine stopped, and nobody was told that it was done.
     lines.pop();
-    const all = lines.map((line) => RevocationRecord.parse(JSON.parse(line)));
+    const all = lines.map((line, at) => this.parse(line, at + 1));
     const alive = all.filter(({ until }) => Date.parse(until) > now);
     if (alive.length < all.length || !text.endsWith('\n')) this.replace(alive);
     return alive;
@@ -35,6 +35,20 @@ export class RevocationFile {
 
   add(record: RevocationRecord): void {
     write(this.file, 'a', [record]);
+  }
+
+  /** A line that is unreadable must not read as "not revoked". */
+  private parse(line: string, number: number): RevocationRecord {
+    try {
+      return RevocationRecord.parse(JSON.parse(line));
+    } catch (cause) {
+      throw new Error(
+        `${this.file}: line ${number} is damaged; restore the file or remove that line knowingly`,
+        {
+          cause,
+        },
+      );
+    }
   }
 
   private replace(records: readonly RevocationRecord[]): void {
