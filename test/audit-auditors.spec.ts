@@ -222,9 +222,9 @@ describe('an auditor', () => {
 
 describe('a witness that is out of reach', () => {
   it('delays no promise, and cosigns again when it is back', async () => {
-    const [{ pid }] = childrenOf(siegel.command.pid).filter(({ command: text }) =>
+    const { pid } = childrenOf(siegel.command.pid).find(({ command: text }) =>
       text.includes('/apps/witness/src/main.js'),
-    ) as [{ pid: number }];
+    )!;
     signal(pid, 'SIGSTOP');
     const started = performance.now();
     const { promise: unwitnessed } = await attest();

@@ -3,6 +3,7 @@ import { addDeploymentOptions } from '../deployment/options.js';
 import type { Session } from '../session.js';
 import { addKeyOptions } from './auditor-keys.js';
 import type { FollowFlags } from './follow.js';
+import type { RebuildFlags } from './rebuild.js';
 import type { CheckReceiptFlags, ReceiptFlags } from './receipts.js';
 import type { VerifyLogFlags } from './verify-log.js';
 import type { WitnessFlags } from './witness.js';
@@ -137,6 +138,22 @@ export function registerAuditing(audit: Command, session: Session): void {
       session.command(async (flags: WitnessFlags) => {
         const { runWitness } = await import('./witness.js');
         return runWitness(flags, terminal, session.untilStopped());
+      }),
+    );
+
+  audit
+    .command('rebuild')
+    .summary('make the search index anew')
+    .description(
+      'Makes the index anew from the log; if the store of the log is lost, that as well from the tiles. Works where ' +
+        '"siegel up" keeps its state, while nothing runs.',
+    )
+    .option('--state <folder>', 'state folder (SIEGEL_STATE; default: .siegel of the checkout)')
+    .option('--json', 'print one JSON object')
+    .action(
+      session.command(async (flags: RebuildFlags) => {
+        const { rebuildIndex } = await import('./rebuild.js');
+        return rebuildIndex(flags, terminal);
       }),
     );
 }

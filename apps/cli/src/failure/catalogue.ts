@@ -50,6 +50,10 @@ export const CLI_ERRORS = {
     'The service shows this only with a credential.',
     'Name the file with the token: --audit-token-file.',
   ),
+  REBUILD_FAILED: failed(
+    'The index of the audit log could not be rebuilt; nothing was changed in the log.',
+    'Stop the deployment first. If the tiles are damaged, restore a backup of the state folder.',
+  ),
   AUDITOR_EXISTS: failed(
     'There is an auditor of this name.',
     'Choose another name, or remove that one: siegel auditor remove NAME.',
