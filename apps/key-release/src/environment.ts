@@ -50,6 +50,12 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .string()
     .optional()
     .describe('JSON: which signers are keys of a vault; without it all are local'),
+  SIEGEL_TOKEN_KEY_DAYS: z.coerce
+    .number()
+    .min(0)
+    .max(3_650)
+    .default(0)
+    .describe('How long a local token key signs before a new one follows; 0 is for ever'),
   SIEGEL_ROTATION_POLL_SECONDS: z.coerce
     .number()
     .min(1)

@@ -73,6 +73,11 @@ export class SigningKeys {
     return scheduled.signer;
   }
 
+  /** When the newest key begins, or began, to sign; the epoch for a key of before the first rotation. */
+  get newestFrom(): Date {
+    return this.#scheduled.at(-1)?.signsFrom ?? new Date(0);
+  }
+
   /** The key by its kid, while it verifies. A key that is published ahead does not verify yet. */
   verificationKey(kid: string | undefined, now: Date): VerificationKey | undefined {
     const index = this.#scheduled.findIndex((key) => key.signer.kid === kid);

@@ -22,6 +22,7 @@ export interface SignerObserver {
 /** What signs certificates and tokens: local keys, or keys of a vault where SIEGEL_SIGNERS_FILE names them. */
 export class Signers {
   private observer: SignerObserver | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   private constructor(
     readonly ca: CertificateIssuer,
@@ -29,6 +30,7 @@ export class Signers {
     /** PEM of the certificates to which the `x5c` of token keys chain; none for local keys. */
     readonly tokenRootsPem: () => string | undefined,
     private readonly vaultKeys: ReadonlyMap<SignerName, VaultKey>,
+    private readonly rotateLocal: (now: Date) => Promise<void>,
   ) {}
 
   /** @throws ConfigurationError, VaultError, PkiError */
@@ -39,8 +41,12 @@ export class Signers {
     const vaultKeys = new Map<SignerName, VaultKey>();
     try {
       const ca = await openCa(environment, config, baseDir, vaultKeys);
-      const { keys, rootsPem } = await openTokenKeys(environment, config, baseDir, vaultKeys);
-      return new Signers(ca, keys, rootsPem, vaultKeys);
+      const {
+        keys,
+        rootsPem,
+        rotate = nothing,
+      } = await openTokenKeys(environment, config, baseDir, vaultKeys);
+      return new Signers(ca, keys, rootsPem, vaultKeys, rotate);
     } catch (error) {
       for (const { key } of vaultKeys.values()) key.close();
       throw explained(error);
@@ -56,6 +62,15 @@ export class Signers {
         (error) => observer.failed(name, error),
       );
     }
+    this.timer = setInterval(() => {
+      this.maintain(new Date()).catch((error: unknown) => observer.failed('tokens', error));
+    }, LOCAL_LOOK_MS);
+    this.timer.unref();
+  }
+
+  /** Takes up local token keys that another replica made, and makes the next one when it is due. */
+  maintain(now: Date): Promise<void> {
+    return this.rotateLocal(now);
   }
 
   /** A key of a vault may have a new version (a hint). @param azureName name of the vault in Azure */
@@ -83,9 +98,22 @@ export class Signers {
   }
 
   close(): void {
+    clearInterval(this.timer);
     for (const { key } of this.vaultKeys.values()) key.close();
   }
 }
+
+interface TokenKeys {
+  readonly keys: SigningKeys;
+  readonly rootsPem: () => string | undefined;
+  readonly rotate?: (now: Date) => Promise<void>;
+}
+
+/** How often the folder of local keys is looked at. */
+const LOCAL_LOOK_MS = 60_000;
+/** Caches of the JWKS live five minutes, and another replica looks at the folder every minute. */
+const LOCAL_AHEAD_SECONDS = 600;
+const nothing = (): Promise<void> => Promise.resolve();
 
 interface VaultKey {
   readonly key: VaultSigningKey;
@@ -120,11 +148,18 @@ async function openTokenKeys(
   { tokens }: SignersConfig,
   baseDir: string,
   vaultKeys: Map<SignerName, VaultKey>,
-): Promise<{ keys: SigningKeys; rootsPem: () => string | undefined }> {
+): Promise<TokenKeys> {
   const now = new Date();
   const dir = environment.SIEGEL_TOKEN_KEY_DIR;
   if (tokens === undefined) {
-    return { keys: await SigningKeys.open({ dir, alg: 'ES256', now }), rootsPem: () => undefined };
+    const keys = await SigningKeys.open({ dir, alg: 'ES256', now });
+    const life = environment.SIEGEL_TOKEN_KEY_DAYS * 86_400_000;
+    const rotate = async (at: Date): Promise<void> => {
+      await keys.reload();
+      if (life > 0 && at.getTime() >= keys.newestFrom.getTime() + life)
+        await keys.rotate(at, { publishAheadSeconds: LOCAL_AHEAD_SECONDS });
+    };
+    return { keys, rootsPem: () => undefined, rotate };
   }
   const { mode, localKeyHours, publishAheadSeconds, ...settings } = tokens;
   const key = await VaultSigningKey.open(settings, { baseDir });
