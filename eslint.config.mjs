@@ -5,7 +5,7 @@ import globals from 'globals';
 
 // The dependency rule: apps -> libs; libs never import apps; apps never import each other;
 // pure libs import neither Nest, nor I/O, nor libs/platform.
-const PURE = ['dcap', 'evidence', 'policy', 'transparency'];
+const PURE = ['dcap', 'evidence', 'policy', 'transparency', 'auditor'];
 const IO_MODULES = [
   'fs',
   'fs/promises',
@@ -73,14 +73,14 @@ export default tseslint.config(
     ignores: ['apps/**/*.spec.ts'],
     rules: restrict([deep, relativeLib]),
   },
-  ...['quote-verifier', 'key-release', 'audit', 'cli', 'node-agent'].map((app) => ({
+  ...['quote-verifier', 'key-release', 'audit', 'witness', 'cli', 'node-agent'].map((app) => ({
     files: [`apps/${app}/**/*.ts`],
     ignores: ['apps/**/*.spec.ts'],
     rules: restrict([
       deep,
       relativeLib,
       {
-        regex: `(^|/)(quote-verifier|key-release|audit|cli|node-agent)/src`,
+        regex: `(^|/)(quote-verifier|key-release|audit|witness|cli|node-agent)/src`,
         message: 'Applications know each other only through libs/contracts.',
       },
       ...(app === 'cli'
