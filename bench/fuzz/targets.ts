@@ -16,7 +16,9 @@ import {
   verifyQuote,
   type CollateralBundle,
 } from '#dcap';
+import { EvidenceError, parseRaTlsCertificate } from '#evidence';
 import { issueCrl, SimulatedSgx, type QuoteRequest, type SimulatedBundle } from '#simulator';
+import { raTlsCertificates } from './ra-tls-seeds.js';
 import { writeNumber, type Mutation } from './byte-mutations.js';
 import { mutateDer } from './der-mutations.js';
 import { insertWord, mutateJson, mutateLines, repeatKey } from './text-mutations.js';
@@ -140,6 +142,21 @@ export function buildTargets(seed: string): Target[] {
       seeds: certificates,
       mutations: der,
       run: (input) => void parseCertificate(input),
+      share: 1,
+    },
+    {
+      name: 'ra-tls-certificate',
+      seeds: raTlsCertificates(seed, quotes[0] as Buffer),
+      mutations: der,
+      run: (input) => {
+        try {
+          parseRaTlsCertificate(input);
+          return undefined;
+        } catch (error) {
+          if (error instanceof EvidenceError) return error.code;
+          throw error;
+        }
+      },
       share: 1,
     },
     {

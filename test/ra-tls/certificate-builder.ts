@@ -35,9 +35,15 @@ export interface Keys {
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
 }
+/** A key that signs by itself: a signature that is the same at every run. */
+export interface SigningKeys {
+  readonly publicKey: KeyObject;
+  sign(tbs: Buffer): Buffer;
+}
 export const ecKeys = (namedCurve = 'P-384'): Keys => generateKeyPairSync('ec', { namedCurve });
 export const rsaKeys = (modulusLength: number): Keys => generateKeyPairSync('rsa', { modulusLength });
-export const spkiOf = ({ publicKey }: Keys): Buffer => publicKey.export({ type: 'spki', format: 'der' });
+export const spkiOf = ({ publicKey }: Pick<Keys, 'publicKey'>): Buffer =>
+  publicKey.export({ type: 'spki', format: 'der' });
 
 export interface Extension {
   readonly oid: string;
@@ -45,7 +51,7 @@ export interface Extension {
 }
 
 export interface CertificateRequest {
-  readonly keys: Keys;
+  readonly keys: Keys | SigningKeys;
   readonly extensions: readonly Extension[];
   readonly version?: 1 | 3;
   readonly hash?: 'sha1' | 'sha256';
@@ -85,7 +91,7 @@ export function certificateWith(request: CertificateRequest): Buffer {
     spkiOf(keys),
     ...(list.length === 0 ? [] : [der(0xa3, der(0x30, ...list))]),
   );
-  const signature = sign(digest, tbs, signer ?? keys.privateKey);
+  const signature = 'sign' in keys ? keys.sign(tbs) : sign(digest, tbs, signer ?? keys.privateKey);
   return der(0x30, tbs, algorithm, der(0x03, Buffer.of(0), signature));
 }
 
