@@ -24,6 +24,7 @@ import {
   fileSecret,
   identityOf,
   manifestOf,
+  measured,
   type EventTail,
   type RunningSiegel,
   SiegelCommand,
@@ -59,6 +60,10 @@ const MANIFEST = manifestOf({
   bundle: {
     ...one({ delivery: 'json-bundle' }, envSecret('text', 'TEXT'), fileSecret('raw', '/raw')),
     env: { MODE: 'prod' },
+  },
+  claimed: {
+    ...one({ delivery: 'env-string' }, envSecret('text', 'TEXT')),
+    identity: { mrenclave: [measured('claimed')], claims: { region: [Buffer.from('eu').toString('hex')] } },
   },
   native: { secrets: [envSecret('text', 'TEXT')] },
 });
@@ -189,6 +194,17 @@ describe('Gramine Secret Provisioning', () => {
       await tail.next();
       await run('one-of-two');
       expect(await last()).toMatchObject([{ data: { grants: [{ alias: 'raw' }] } }]);
+    });
+
+    it('can be asked for what it claims about itself, in evidence that has room for it', async () => {
+      const claiming = async (region: string) =>
+        provision(await newIdentity(device('claimed'), 'v1.9', { region, other: 'x' }), { port, ca });
+      expect(asEnvironmentString((await claiming('eu')).secret)).toBe(TEXT);
+      for (const attempt of [() => claiming('us'), () => run('claimed', { generation: 'v1.7' })]) {
+        const event = await refused(attempt);
+        expect(event.reason?.code).toBe('CONFIGURATION_NOT_ALLOWED');
+        expect(event.reason?.message).toContain('identity.claims.region');
+      }
     });
 
     it('by TLS 1.2 and by TLS 1.3, without a session ticket', async () => {

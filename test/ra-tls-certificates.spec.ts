@@ -318,6 +318,11 @@ describe('what is refused', () => {
     expect(new Set(cases.map(([, code]) => code))).toEqual(new Set(Object.keys(EVIDENCE_ERRORS)));
   });
 
+  it('and each is explained in docs/wrappers/gramine.md', () => {
+    const page = readFileSync(join(process.cwd(), 'docs/wrappers/gramine.md'), 'utf8');
+    expect(Object.keys(EVIDENCE_ERRORS).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+  });
+
   it('and nothing but an EvidenceError comes of any changed byte, or the certificate is accepted', () => {
     const certificate = made(legacy(), dice());
     for (let at = 0; at < certificate.length; at += at < 300 ? 1 : 37) {

@@ -23,9 +23,13 @@ export interface RaTlsIdentity {
 }
 
 /** A new key, and a certificate over it with quotes from the device, as each run of the library makes them. */
-export async function newIdentity(device: AttestationDevice, generation: Generation): Promise<RaTlsIdentity> {
+export async function newIdentity(
+  device: AttestationDevice,
+  generation: Generation,
+  claimed: Readonly<Record<string, string>> = {},
+): Promise<RaTlsIdentity> {
   const keys = generation === 'v1.3' ? rsaKeys(3072) : ecKeys('P-384');
-  return { keys, certificate: await certificateOver(device, generation, keys) };
+  return { keys, certificate: await certificateOver(device, generation, keys, keys, claimed) };
 }
 
 /** @param boundTo the key that the evidence is made over; another one than the certificate's is what an attacker has */
@@ -34,11 +38,15 @@ export async function certificateOver(
   generation: Generation,
   keys: Keys,
   boundTo: Keys = keys,
+  claimed: Readonly<Record<string, string>> = {},
 ): Promise<Buffer> {
   const spki = spkiOf(boundTo);
   const extensions: Extension[] = [{ oid: OIDS.gramine, value: await quoteOver(device, spki) }];
   if (generation === 'v1.9') {
-    const claims = claimsMap(['pubkey-hash', pubkeyHash(spki)]);
+    const claims = claimsMap(
+      ['pubkey-hash', pubkeyHash(spki)],
+      ...Object.entries(claimed).map(([name, value]) => [name, Buffer.from(value)] as const),
+    );
     extensions.push({ oid: OIDS.dice, value: taggedEvidence(await quoteOver(device, claims), claims) });
   }
   return certificateWith({ keys, extensions });
