@@ -43,13 +43,13 @@ export class ManifestBucket {
     return { caughtUp, ended, stop: () => watch.stop() };
   }
 
-  /** @throws SiegelError OVERLOADED when the store does not answer */
+  /** @throws SiegelError STORE_UNAVAILABLE when the store does not answer */
   async last(tenant: string): Promise<StoredValue | undefined> {
     const entry = await answered(this.kv.get(tenant));
     return entry === null ? undefined : valueOf(entry);
   }
 
-  /** What is kept of a tenant's values, oldest first, without deletions. @throws SiegelError OVERLOADED */
+  /** What is kept of a tenant's values, oldest first, without deletions. @throws SiegelError STORE_UNAVAILABLE */
   history(tenant: string): Promise<Required<StoredValue>[]> {
     const read = async (): Promise<Required<StoredValue>[]> => {
       const values: Required<StoredValue>[] = [];
@@ -64,7 +64,7 @@ export class ManifestBucket {
 
   /**
    * Writes if `revision` (0: nothing was ever there) is still the last of this key.
-   * @throws SiegelError MANIFEST_CONFLICT or OVERLOADED
+   * @throws SiegelError MANIFEST_CONFLICT or STORE_UNAVAILABLE
    */
   async put(tenant: string, text: string, revision: number): Promise<number> {
     const write = revision === 0 ? this.kv.create(tenant, text) : this.kv.update(tenant, text, revision);
@@ -88,7 +88,7 @@ async function answered<T>(operation: Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof JetStreamApiError && CONFLICTS.includes(cause.code))
       throw new SiegelError('MANIFEST_CONFLICT', { cause });
-    throw new SiegelError('OVERLOADED', {
+    throw new SiegelError('STORE_UNAVAILABLE', {
       detail: 'the manifest store did not answer',
       reason: { code: 'MANIFEST_STORE_UNAVAILABLE', message: (cause as Error).message.slice(0, 300) },
       cause,
