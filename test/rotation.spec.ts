@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomUUID, X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalSigner, signJws } from '#pki';
-import type { SimulatedEnclave } from '../apps/cli/src/demo/simulated-enclave.js';
+import type { Boot, SimulatedEnclave } from '../apps/cli/src/demo/simulated-enclave.js';
 import { AzureWorld } from './azure-deployment.js';
 import {
   EventTail,
@@ -19,6 +19,7 @@ import {
 
 jest.setTimeout(120_000);
 
+const FORMER = randomBytes(32).toString('base64url');
 const SECRET = randomBytes(32).toString('base64url');
 /** Too long to help a test along: whatever comes sooner came by a hint. */
 const SLOW_POLL_SECONDS = 3_600;
@@ -71,7 +72,7 @@ async function deployed(
   return azure.deploy({ prod: azure.files.vaultSettings('prod') }, [
     ...set('SIEGEL_ROTATION_POLL_SECONDS', pollSeconds),
     ...set('SIEGEL_STREAM_HEARTBEAT_MS', 300),
-    ...set('SIEGEL_EVENT_GRID_SECRET_FILE', azure.write('hook.secret', SECRET)),
+    ...set('SIEGEL_EVENT_GRID_SECRET_FILE', azure.write('hook.secret', `${FORMER}\n${SECRET}\n`)),
     ...more,
   ]);
 }
@@ -213,6 +214,7 @@ describe('a vault that notifies', () => {
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
     const { entra } = azure.fake;
     expect((await hook([newVersion('api')], '', bearer(await azure.sdk.accessToken()))).status).toBe(200);
+    expect((await hook([newVersion('api')], `?secret=${FORMER}`)).status).toBe(200);
     const foreign = entra.projectToken('system:serviceaccount:default:default');
     for (const [query, headers] of [
       ['', {}],
@@ -293,8 +295,17 @@ describe('a vault that says nothing', () => {
   let siegel: RunningSiegel;
   let tail: EventTail;
 
+  const newCertificate = async (): Promise<void> => {
+    const policy = { issuerName: 'Self', subject: 'CN=edge', keyType: 'EC', keyCurveName: 'P-256' } as const;
+    const options = { ...policy, contentType: 'application/x-pem-file' as const };
+    await (
+      await azure.sdk.certificates.beginCreateCertificate('edge', options, { intervalInMs: 20 })
+    ).pollUntilDone();
+  };
+
   beforeAll(async () => {
     azure = await AzureWorld.start({ vaults: ['prod'] });
+    await newCertificate();
     for (const name of ['db', 'pin', 'gone', 'off']) await azure.sdk.secrets.setSecret(name, `first ${name}`);
     const { properties } = await azure.sdk.secrets.setSecret('pin', 'pinned');
     siegel = await deployed(azure, FAST_POLL_SECONDS, ['--env', 'SIEGEL_STREAM_MAX=8']);
@@ -305,6 +316,9 @@ describe('a vault that says nothing', () => {
         pin: { secrets: [granted('pin', { objectVersion: properties.version })] },
         gone: { secrets: [granted('gone')] },
         off: { secrets: [granted('off')] },
+        edge: {
+          secrets: [{ ...granted('edge', { objectType: 'cert' }), as: 'file', path: '/run/edge.pem' }],
+        },
         plain: { env: { A: '1' } },
       }),
       0,
@@ -393,6 +407,35 @@ describe('a vault that says nothing', () => {
       data: { code: 'SECRET_NOT_FOUND' },
     });
     await expect(boot(siegel, 'gone')).rejects.toMatchObject({ problem: { code: 'SECRET_NOT_FOUND' } });
+    stream.close();
+  });
+
+  it('a certificate is renewed with its key, both of one version', async () => {
+    const stream = await streamOf(siegel, 'edge');
+    const pem = (payload: Boot['payload']) => Buffer.from(payload.files[0]!.content, 'base64').toString();
+    const first = pem((await stream.release('the first release')).payload);
+    await newCertificate();
+    const second = pem((await stream.release('the renewed certificate')).payload);
+    expect(second).not.toBe(first);
+    expect(new X509Certificate(second).checkPrivateKey(createPrivateKey(second))).toBe(true);
+    stream.close();
+  });
+
+  it('a vault that cannot be read says nothing about its objects', async () => {
+    const stream = await streamOf(siegel, 'db');
+    await stream.release('the first release');
+    await tail.next();
+    for (const effect of [{ kind: 'status', status: 500 }, { kind: 'rbac' }, { kind: 'throttle' }] as const) {
+      azure.fake.faults.add({ effect });
+      azure.fake.log.clear();
+      await eventually('a look that failed', () => azure.fake.log.all().some(({ status }) => status >= 400));
+      await sleep(300);
+      azure.fake.faults.clear();
+    }
+    expect((await tail.next()).filter(({ type }) => type.startsWith('secret.'))).toEqual([]);
+    expect(stream.waiting).toBe(0);
+    await azure.sdk.secrets.setSecret('db', 'after the outage');
+    expect((await stream.release('what comes after')).payload.env['VALUE']).toBe('after the outage');
     stream.close();
   });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { createPublicKey, verify, X509Certificate } from 'node:crypto';
+import { createPublicKey, randomBytes, verify, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { fromPem, PublicKey, verifyLogDelegation } from '#pki';
@@ -23,6 +23,8 @@ interface Delegations {
   readonly log: string;
   readonly delegations: readonly { readonly kid: string; readonly delegation: string }[];
 }
+
+const HOOK_SECRET = randomBytes(32).toString('base64url');
 
 let azure: AzureWorld;
 let siegel: RunningSiegel;
@@ -210,10 +212,15 @@ describe('a small deployment whose every token the vault signs', () => {
         vault: { ...vault, timeoutSeconds: 1 },
         keyName: 'tokens',
         mode: 'direct',
-        operationsPer10Seconds: 12,
+        operationsPer10Seconds: 24,
       },
     });
-    siegel = await azure.deploy({}, ['--env', `SIEGEL_SIGNERS_FILE=${signers}`]);
+    const secret = azure.write('hook.secret', HOOK_SECRET);
+    const set = (name: string, value: string) => ['--env', `${name}=${value}`];
+    siegel = await azure.deploy({}, [
+      ...set('SIEGEL_SIGNERS_FILE', signers),
+      ...set('SIEGEL_EVENT_GRID_SECRET_FILE', secret),
+    ]);
     await siegel.admin.setManifest(TENANT, manifestOf({ shop: { env: { A: '1' } } }), 0);
   });
   afterAll(async () => {
@@ -236,16 +243,39 @@ describe('a small deployment whose every token the vault signs', () => {
     expectProblem(await siegel.service.call('GET', '/v1/token-roots.pem'), 'NOT_FOUND');
   });
 
+  it('learns of a new version by Event Grid, and publishes it before it signs', async () => {
+    const next = await createKey('tokens');
+    const event = {
+      id: 'one',
+      topic: '/subscriptions/1/resourceGroups/shop/providers/Microsoft.KeyVault/vaults/prod',
+      eventType: 'Microsoft.KeyVault.KeyNewVersionCreated',
+      data: { VaultName: 'prod', ObjectName: 'tokens', ObjectType: 'Key' },
+    };
+    const path = `/v1/hooks/event-grid?secret=${HOOK_SECRET}`;
+    expect((await siegel.service.post(path, [event])).body).toEqual({ accepted: 1, duplicates: 0 });
+    await eventually(
+      'the next key',
+      async () => (await get<Jwks>('/.well-known/jwks.json')).keys.length === 2,
+    );
+    expect((await get<Jwks>('/.well-known/jwks.json')).keys.map(({ kid }) => kid)).toEqual([
+      tokens.thumbprint,
+      next.thumbprint,
+    ]);
+    const { response } = await siegel.machines.enclave('shop').attest(siegel.service);
+    const header = Buffer.from(response.token.split('.')[0]!, 'base64url').toString();
+    expect(JSON.parse(header)).toMatchObject({ kid: tokens.thumbprint });
+  });
+
   it('beyond its budget answers that the vault is throttled, and gives nothing', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 12 }, () =>
+      Array.from({ length: 24 }, () =>
         siegel.service.post('/v1/attest', siegel.machines.enclave('shop').requestBody()),
       ),
     );
     const refused = answers.filter(({ status }) => status !== 200);
     expect(refused.length).toBeGreaterThan(3);
     for (const answer of refused) expectProblem(answer, 'VAULT_THROTTLED');
-    expect(azure.fake.log.of('keys/sign').length).toBeLessThanOrEqual(8);
+    expect(azure.fake.log.of('keys/sign').length).toBeLessThanOrEqual(18);
   });
 });
 

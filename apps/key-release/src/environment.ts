@@ -65,7 +65,7 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
   SIEGEL_EVENT_GRID_SECRET_FILE: z
     .string()
     .optional()
-    .describe('Secret that Event Grid sends as the query parameter "secret"'),
+    .describe('Secrets of which Event Grid sends one as the query parameter "secret", one per line'),
   SIEGEL_EVENT_GRID_ISSUER: z
     .url()
     .optional()

@@ -24,16 +24,17 @@ interface Issuer {
 @Injectable()
 export class HookGuard implements CanActivate {
   private readonly log = new Logger('event-grid');
-  private readonly secret: Buffer | undefined;
+  /** Digests of the accepted secrets. */
+  private readonly secrets: readonly Buffer[];
   private readonly issuer: Issuer | undefined;
 
   constructor(@Inject(KEY_RELEASE_ENVIRONMENT) environment: KeyReleaseEnvironment) {
-    this.secret = readSecret(environment.SIEGEL_EVENT_GRID_SECRET_FILE);
+    this.secrets = readSecrets(environment.SIEGEL_EVENT_GRID_SECRET_FILE);
     this.issuer = readIssuer(environment);
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.secret === undefined && this.issuer === undefined) throw new SiegelError('NOT_FOUND');
+    if (this.secrets.length === 0 && this.issuer === undefined) throw new SiegelError('NOT_FOUND');
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (this.hasSecret(request) || (await this.hasToken(request))) return true;
     throw new SiegelError('HOOK_UNAUTHENTICATED');
@@ -41,8 +42,10 @@ export class HookGuard implements CanActivate {
 
   private hasSecret({ query }: FastifyRequest): boolean {
     const given = (query as Record<string, unknown> | undefined)?.['secret'];
-    if (this.secret === undefined || typeof given !== 'string' || given.length > 1_024) return false;
-    return timingSafeEqual(hash('sha256', given, 'buffer'), this.secret);
+    if (typeof given !== 'string' || given.length > 1_024) return false;
+    const digest = hash('sha256', given, 'buffer');
+    // All are compared, so that the time does not tell which one it was.
+    return this.secrets.filter((secret) => timingSafeEqual(secret, digest)).length > 0;
   }
 
   private async hasToken({ headers }: FastifyRequest): Promise<boolean> {
@@ -75,12 +78,19 @@ function kidOf(token: string): string {
   return typeof kid === 'string' ? kid : '';
 }
 
-function readSecret(file: string | undefined): Buffer | undefined {
-  if (file === undefined) return undefined;
-  const secret = readFileSync(file, 'utf8').trim();
-  if (secret.length < MIN_SECRET_CHARACTERS)
-    throw wrong('SIEGEL_EVENT_GRID_SECRET_FILE', `holds fewer than ${MIN_SECRET_CHARACTERS} characters`);
-  return hash('sha256', secret, 'buffer');
+/** One secret per line, so that one can follow another while subscriptions are changed. */
+function readSecrets(file: string | undefined): Buffer[] {
+  if (file === undefined) return [];
+  const secrets = readFileSync(file, 'utf8')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (secrets.length === 0 || secrets.some((secret) => secret.length < MIN_SECRET_CHARACTERS))
+    throw wrong(
+      'SIEGEL_EVENT_GRID_SECRET_FILE',
+      `must hold secrets of at least ${MIN_SECRET_CHARACTERS} characters, one per line`,
+    );
+  return secrets.map((secret) => hash('sha256', secret, 'buffer'));
 }
 
 function readIssuer(environment: KeyReleaseEnvironment): Issuer | undefined {
