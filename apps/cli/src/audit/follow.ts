@@ -91,6 +91,8 @@ class Following {
   private delivered: Delivered[] = [];
   private unacknowledged: { index: number; message: JsMsg }[] = [];
   private announced = '';
+  /** How far the state file goes. */
+  private remembered: number | undefined;
 
   constructor(
     private readonly events: Consumer,
@@ -158,8 +160,10 @@ class Following {
   }
 
   private remember(): void {
+    if (this.watch.verified === this.remembered) return;
     const { state } = this.watch;
     if (!state) return;
+    this.remembered = state.size;
     writeFileSync(`${this.stateFile}.new`, JSON.stringify(state), { mode: 0o600 });
     renameSync(`${this.stateFile}.new`, this.stateFile);
   }
