@@ -1,7 +1,7 @@
 import type { AuditEvent } from '#contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { randomBytes, X509Certificate } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -20,6 +20,7 @@ import {
   RESPONSE,
 } from './gramine/reference-client.js';
 import {
+  ANY_PORT,
   envSecret,
   fileSecret,
   identityOf,
@@ -29,6 +30,7 @@ import {
   type RunningSiegel,
   SiegelCommand,
   startSiegel,
+  temporaryFolder,
 } from './harness/index.js';
 import { ecKeys } from './ra-tls/certificate-builder.js';
 import type { PlatformOptions, QuoteRequest } from '#simulator';
@@ -461,5 +463,22 @@ describe('Gramine Secret Provisioning', () => {
     const answer = await siegel.service.call('GET', '/v1/gramine/ca');
     expect((answer.body as { pem: string }).pem).toBe(ca);
     expect(asEnvironmentString((await run('env-string')).secret)).toBe(TEXT);
+  });
+});
+
+describe('a server name that is none', () => {
+  it('ends the start with the name of the variable', async () => {
+    const state = temporaryFolder();
+    const names = 'SIEGEL_GRAMINE_TLS_NAMES=siegel.example,not_a_name';
+    const command = new SiegelCommand([
+      ...['up', '--json', '--state', state, ...ANY_PORT, '--gramine-port', '0'],
+      ...['--env', names],
+    ]);
+    try {
+      expect((await command.ended()).code).toBe(1);
+      expect(command.stdout).toContain('SIEGEL_GRAMINE_TLS_NAMES');
+    } finally {
+      rmSync(state, { recursive: true, force: true });
+    }
   });
 });

@@ -1,5 +1,6 @@
 import { asSiegelError } from '#contracts';
-import { HealthRegistry, METRICS } from '#platform';
+import { isPkiError } from '#pki';
+import { ConfigurationError, HealthRegistry, METRICS } from '#platform';
 import {
   Inject,
   Injectable,
@@ -107,9 +108,14 @@ export class ProvisioningListener implements OnApplicationBootstrap, OnModuleDes
     clearTimeout(late);
   }
 
-  private newIdentity(authority: ProvisioningAuthority): Promise<ProvisioningIdentity> {
+  private async newIdentity(authority: ProvisioningAuthority): Promise<ProvisioningIdentity> {
     const { SIEGEL_GRAMINE_TLS_NAMES: given, SIEGEL_TLS_NAMES: own } = this.environment;
-    return authority.identity(provisioningNames(given, own, this.tenants.hosts), new Date());
+    try {
+      return await authority.identity(provisioningNames(given, own, this.tenants.hosts), new Date());
+    } catch (error) {
+      if (!isPkiError(error, 'NAME_INVALID') && !isPkiError(error, 'NAME_MISSING')) throw error;
+      throw new ConfigurationError([{ variable: 'SIEGEL_GRAMINE_TLS_NAMES', message: error.message }]);
+    }
   }
 
   private options({ key, cert }: ProvisioningIdentity, maxVersion: 'TLSv1.2' | 'TLSv1.3'): TlsOptions {
