@@ -20,6 +20,7 @@ import {
   RESPONSE,
 } from './gramine/reference-client.js';
 import {
+  allGone,
   ANY_PORT,
   envSecret,
   fileSecret,
@@ -29,6 +30,7 @@ import {
   type EventTail,
   type RunningSiegel,
   SiegelCommand,
+  signal,
   startSiegel,
   temporaryFolder,
 } from './harness/index.js';
@@ -455,6 +457,23 @@ describe('Gramine Secret Provisioning', () => {
       expect(elsewhere).toMatchObject({ code: 1, out: '', err: expect.stringContaining('handshake') });
       expect(await mbedTls!.run(identity, to('localhost'))).toMatchObject({ code: 1, out: '' });
     });
+  });
+
+  it('answers whom it has begun to answer before it ends', async () => {
+    const identity = await newIdentity(device('env-string'), 'v1.7');
+    const pid = siegel.pid('key-release');
+    const idle = await openConnection(await newIdentity(device('env-string'), 'v1.7'), { port, ca });
+    let pending: ReturnType<typeof provision>;
+    await siegel.frozen('quote-verifier', async () => {
+      pending = provision(identity, { port, ca });
+      await sleep(500);
+      signal(pid, 'SIGTERM');
+      await once(idle, 'close');
+      await expect(openConnection(identity, { port, ca })).rejects.toThrow(/ECONNREFUSED/);
+    });
+    expect(asEnvironmentString((await pending!).secret)).toBe(TEXT);
+    await allGone([pid]);
+    await siegel.ready();
   });
 
   it('keeps its root over a crash, as enclaves have it in their measurement', async () => {
