@@ -40,6 +40,8 @@ CREATE TABLE events (
   session INTEGER,
   leaf INTEGER NOT NULL
 ) STRICT;
+-- The words of reasons and failed conditions, by position. The text itself is in the log.
+CREATE VIRTUAL TABLE reasons USING fts5(words, content='', columnsize=0, tokenize='unicode61');
 -- Every index ends in pos (the rowid), so that one filter gives its newest matches without sorting.
 CREATE INDEX events_id ON events (id);
 CREATE INDEX events_leaf ON events (leaf);
@@ -53,7 +55,7 @@ CREATE INDEX events_mrenclave ON events (mrenclave) WHERE mrenclave IS NOT NULL;
 CREATE INDEX events_reason ON events (reason) WHERE reason IS NOT NULL;
 CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
 `;
-const USER_VERSION = 2;
+const USER_VERSION = 3;
 
 /**
  * Opens the search index for its one writer. The index holds nothing that the log does not: whatever is wrong with it

@@ -8,7 +8,7 @@ export interface IndexedEvent {
   outcome: string;
   time: string;
   emitter: { name: string };
-  reason?: { code: string };
+  reason?: { code: string; message?: string };
   workload?: string;
   mrenclave?: string;
   tcbStatus?: string;

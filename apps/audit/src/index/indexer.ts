@@ -1,6 +1,7 @@
 import { leafHash } from '#transparency';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Dictionary } from './index-database.js';
+import { reasonText, wordsOf } from './reason-words.js';
 import { leafDigest, parseEntry, sessionDigest, uuidBytes } from './indexed-fields.js';
 
 const PAGE = 512;
@@ -19,6 +20,7 @@ export class Indexer {
   readonly #names = new Map<string, number>();
   readonly #page: StatementSync;
   readonly #insert: StatementSync;
+  readonly #insertWords: StatementSync;
   readonly #selectName: StatementSync;
   readonly #insertName: StatementSync;
   #position: number;
@@ -35,6 +37,7 @@ export class Indexer {
       `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session, leaf)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.#insertWords = index.prepare('INSERT INTO reasons (rowid, words) VALUES (?, ?)');
     this.#selectName = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
     this.#insertName = index.prepare('INSERT INTO names (kind, value) VALUES (?, ?) RETURNING id');
     const last = index.prepare('SELECT coalesce(max(pos), 0) AS pos FROM events').get() as { pos: number };
@@ -83,6 +86,8 @@ export class Indexer {
       event.session === undefined ? null : sessionDigest(event.session),
       leafDigest(leafHash(entry)),
     );
+    const words = wordsOf(reasonText(event));
+    if (words.length > 0) this.#insertWords.run(pos, words.join(' '));
   }
 
   #name(kind: Dictionary, value: string | undefined): number | null {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { TestEmitter } from '../../../../test/audit-deployment.js';
 import { openIndexForReading, openIndexForWriting } from '../index/index-database.js';
+import { reasonText, wordsOf } from '../index/reason-words.js';
 import { Indexer } from '../index/indexer.js';
 import { Committer } from '../sequencing/committer.js';
 import { OwnEmitter } from '../sequencing/own-events.js';
@@ -25,6 +26,7 @@ let all: LoggedEvent[];
 
 const workloads = ['payments', 'ledger', 'rare'];
 const reasons = ['RELEASE_DENIED', 'BINDING_MISMATCH'];
+const messages = ['Keine Prüfsumme passt.', 'isvsvn 3 is below 5', 'no match', 'no "match" OR isvsvn*'];
 const measurements = ['aa', 'bb', 'cc'].map((byte) => byte.repeat(32));
 
 beforeAll(async () => {
@@ -40,7 +42,9 @@ beforeAll(async () => {
       mrenclave: measurements[i % 3]!,
       tcbStatus: i % 5 === 0 ? 'OutOfDate' : 'UpToDate',
       outcome: denied ? 'denied' : 'granted',
-      ...(denied ? { reason: { code: reasons[i % 2]!, message: 'no' } } : { reason: undefined as never }),
+      ...(denied
+        ? { reason: { code: reasons[i % 2]!, message: messages[i % 4]! } }
+        : { reason: undefined as never }),
     });
     const { epoch } = emitter;
     committer.commit([{ tenant: 'default', emitter: 'key-release', epoch, seq, entry }], [], i * 1_000);
@@ -67,6 +71,8 @@ const matches = (filters: EventFilters, { event, loggedAt }: LoggedEvent): boole
   (filters.session === undefined || event['session'] === filters.session) &&
   (filters.reason === undefined ||
     (event['reason'] as { code: string } | undefined)?.code === filters.reason) &&
+  (filters.text === undefined ||
+    wordsOf(filters.text).every((word) => wordsOf(reasonText(event as never)).includes(word))) &&
   (filters.from === undefined || loggedAt >= filters.from) &&
   (filters.to === undefined || loggedAt < filters.to);
 
@@ -80,6 +86,15 @@ const filtersOf = fc.record(
     outcome: fc.constantFrom('denied' as const, 'granted' as const),
     tcbStatus: fc.constantFrom('OutOfDate', 'UpToDate'),
     reason: fc.constantFrom(...reasons),
+    text: fc.constantFrom(
+      'prufsumme',
+      'ISVSVN below',
+      'match',
+      'denied',
+      '"no" OR match',
+      'mrenclave no',
+      'absent',
+    ),
     from: time,
     to: time,
   },

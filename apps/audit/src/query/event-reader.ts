@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
 import { leafDigest, parseEntry, sessionDigest, uuidBytes } from '../index/indexed-fields.js';
+import { matchAll, wordsOf } from '../index/reason-words.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
 import type { PackedEvents } from './packed-events.js';
 import type { EventFilters, LoggedEvent } from './query-schema.js';
@@ -153,7 +154,7 @@ export class EventReader {
       order,
       plan?.covered ? Infinity : this.window,
     )) {
-      const positions = await this.#positions(plan!.conditions, window, order, limit + 1 - events.length);
+      const positions = await this.#positions(plan!.within(window), window, order, limit + 1 - events.length);
       for (const position of positions) {
         if (events.length === limit) return { events, more: true, searchedTo };
         const event = this.#load(position)!;
@@ -182,7 +183,7 @@ export class EventReader {
         .select(({ fn }) => fn.countAll<number>().as('count'))
         .where('pos', '>', window.above)
         .where('pos', '<=', window.upTo)
-        .where((where) => where.and(plan!.conditions))
+        .where((where) => where.and(plan!.within(window)))
         .groupBy([sql`1`, sql`2`])
         .execute();
       for (const { name, slot, count } of rows) {
@@ -231,7 +232,7 @@ export class EventReader {
   }
 
   /** The conditions, and whether one index has them all; undefined if a filter names something that no event has. */
-  #plan(filters: EventFilters): { conditions: Expression<SqlBool>[]; covered: boolean } | undefined {
+  #plan(filters: EventFilters): Plan | undefined {
     const conditions: Expression<SqlBool>[] = [];
     const driver = BY_SELECTIVITY.find((name) => filters[name] !== undefined);
     const composite = driver === 'mrenclave' || driver === 'workload' || driver === 'type';
@@ -246,7 +247,15 @@ export class EventReader {
     }
     if (filters.session !== undefined) conditions.push(sql`session = ${sessionDigest(filters.session)}`);
     const byIndex = driver === undefined ? 0 : filters.outcome !== undefined && composite ? 2 : 1;
-    return { conditions, covered: conditions.length === byIndex };
+    if (filters.text === undefined)
+      return { within: () => conditions, covered: conditions.length === byIndex };
+    const match = matchAll(wordsOf(filters.text));
+    // The window is given to the full-text index as well: a frequent word's whole list would be read for each.
+    const within = ({ above, upTo }: Window): Expression<SqlBool>[] => [
+      ...conditions,
+      sql<SqlBool>`pos IN (SELECT rowid FROM reasons WHERE reasons MATCH ${match} AND rowid > ${above} AND rowid <= ${upTo})`,
+    ];
+    return { within, covered: false };
   }
 
   /** The last position that was logged before `time`; the log's time never decreases. */
@@ -269,6 +278,12 @@ export class EventReader {
     const loggedAt = new Date(row.time).toISOString();
     return { position: row.pos, log: row.origin, index: row.idx, loggedAt, event, kid, sig };
   }
+}
+
+/** How a query is answered. */
+interface Plan {
+  within: (window: Window) => Expression<SqlBool>[];
+  covered: boolean;
 }
 
 interface EntryRow {

@@ -1,5 +1,6 @@
 import { AUDIT_EVENT_TYPES, type AuditEventType, Outcome, TENANT_PATTERN } from '#contracts';
 import { z } from 'zod';
+import { wordsOf } from '../index/reason-words.js';
 
 const eventType = z.enum(AUDIT_EVENT_TYPES as readonly [AuditEventType, ...AuditEventType[]]);
 
@@ -15,6 +16,12 @@ export const EventFilters = z.strictObject({
     .transform((value) => value.toLowerCase())
     .optional(),
   reason: z.string().min(1).max(64).optional().describe('Code of the reason, for example RELEASE_DENIED'),
+  text: z
+    .string()
+    .max(200)
+    .refine((text) => wordsOf(text).length > 0, 'must have a letter or digit')
+    .optional()
+    .describe('Words that the reason, its code or the failed conditions must all have'),
   emitter: z.string().min(1).max(64).optional(),
   tcbStatus: z.string().min(1).max(64).optional(),
   session: z.string().min(1).max(64).optional(),

@@ -11,6 +11,7 @@ export interface FilterOptions extends DeploymentOptions {
   readonly workload?: string;
   readonly mrenclave?: string;
   readonly reason?: string;
+  readonly text?: string;
   readonly emitter?: string;
   readonly tcbStatus?: string;
   readonly session?: string;
@@ -89,6 +90,7 @@ function withFilters(command: Command): Command {
     .option('--workload <name>', 'about this workload')
     .option('--mrenclave <hex>', 'about this measurement')
     .option('--reason <code>', 'with this reason, e.g. RELEASE_DENIED')
+    .option('--text <words>', 'whose reason or failed conditions have all these words')
     .option('--emitter <name>', 'emitted by this service')
     .option('--tcb-status <status>', 'with this TCB status')
     .option('--session <id>', 'of this session');

@@ -9,6 +9,7 @@ const FILTERS = [
   'workload',
   'mrenclave',
   'reason',
+  'text',
   'emitter',
   'tcbStatus',
   'session',
