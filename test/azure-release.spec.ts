@@ -55,9 +55,9 @@ beforeAll(async () => {
   const renewals = { intervalInMs: 20 };
   const policy = { ...SELF_SIGNED, contentType: 'application/x-pkcs12' as const };
   await (await certificates.beginCreateCertificate('edge', policy, renewals)).pollUntilDone();
-  const pem = { ...SELF_SIGNED, contentType: 'application/x-pem-file' as const };
-  await (await certificates.beginCreateCertificate('edge-pem', pem, renewals)).pollUntilDone();
-  const sealed = { ...pem, exportable: false };
+  const asPem = { ...SELF_SIGNED, contentType: 'application/x-pem-file' as const };
+  await (await certificates.beginCreateCertificate('edge-pem', asPem, renewals)).pollUntilDone();
+  const sealed = { ...asPem, exportable: false };
   await (await certificates.beginCreateCertificate('sealed', sealed, renewals)).pollUntilDone();
 
   siegel = await azure.deploy({
@@ -234,6 +234,20 @@ describe('a release from Key Vault', () => {
     expect(versions.size).toBeGreaterThan(2);
     const asked = azure.fake.log.of('secrets/get').map(({ path }) => path);
     for (const version of versions) expect(asked).toContain(`/secrets/edge/${version}`);
+  });
+});
+
+describe('administration of a vault that key-release may only read', () => {
+  it('says what the vault said and what to do', async () => {
+    const path = `/v1/tenants/${TENANT}/vaults/prod/secrets`;
+    const listed = await siegel.adminCall('GET', path);
+    expect(listed.body).toMatchObject({
+      code: 'VAULT_DENIED',
+      detail: expect.stringMatching(/^VAULT_FORBIDDEN: .*Key Vault Secrets User/s),
+    });
+    const json = { 'content-type': 'application/json' };
+    const written = await siegel.adminCall('PUT', `${path}/new`, json, JSON.stringify({ value: 'djE=' }));
+    expect(written.body).toMatchObject({ code: 'VAULT_DENIED' });
   });
 });
 

@@ -138,14 +138,14 @@ export class SecretCollector {
       return { grant: original, bytes: value, version, requestId, cached: ageSeconds !== undefined };
     } catch (error) {
       if (!(error instanceof VaultError)) throw new SiegelError('INTERNAL', { cause: error });
-      this.report(error, grant.vault);
-      throw refusalOf(error, `${grant.vault}/${grant.objectName}`);
+      const refusal = refusalOf(error, `${grant.vault}/${grant.objectName}`);
+      if (refusal.entry.http >= 500) this.report(error, grant.vault);
+      throw refusal;
     }
   }
 
   /** Trouble with a vault is no event of the audit log, since nothing was decided; the operator finds it here. */
   private report(error: VaultError, vault: string): void {
-    if (error.code.startsWith('SECRET_')) return;
     const key = `${vault} ${error.code}`;
     const now = Date.now();
     if (now - (this.reported.get(key) ?? 0) < REPORT_EVERY_MS) return;

@@ -6,7 +6,7 @@ import { isVaultError, type VaultError, type VaultErrorCode } from '#vault';
  * What the caller is told for each code of a vault. A refusal about the object is a denial (403) and goes to the log with the vault's
  * own code; everything that is about the vault or about this service's identity is an outage (503): nothing was decided.
  */
-const ANSWERS: Readonly<Record<VaultErrorCode, ErrorCode>> = {
+export const VAULT_ANSWERS: Readonly<Record<VaultErrorCode, ErrorCode>> = {
   SECRET_NOT_FOUND: 'SECRET_NOT_FOUND',
   SECRET_DELETED: 'SECRET_NOT_FOUND',
   KEY_NOT_FOUND: 'SECRET_NOT_FOUND',
@@ -55,7 +55,7 @@ export function refusalOf(error: VaultError, object: string): SiegelError {
     code: error.code,
     message: `${`${object}: ${error.message}`.slice(0, room)}${where}`,
   };
-  return new SiegelError(ANSWERS[error.code], { reason, cause: error });
+  return new SiegelError(VAULT_ANSWERS[error.code], { reason, cause: error });
 }
 
 /**

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { ADMIN_ACTOR, AdminGuard } from '../admin/admin.guard.js';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import { RotationWatch } from '../rotation/rotation-watch.js';
+import { VAULT_ANSWERS } from '../pipeline/vault-refusals.js';
 import { TenantResolver } from '../tenants/tenant-resolver.js';
 import { VAULTS } from './vaults.token.js';
 
@@ -35,16 +36,13 @@ export class SecretsController {
     this.tenants.require(tenant);
     const source = this.writable(vault);
     const secrets = [];
-    for await (const {
-      name,
-      version,
-      contentType,
-      enabled,
-      notBefore,
-      expiresOn,
-      updatedOn,
-    } of source.listSecrets!()) {
-      secrets.push({ name, version, contentType, enabled, notBefore, expiresOn, updatedOn });
+    try {
+      for await (const each of source.listSecrets!()) {
+        const { name, version, contentType, enabled, notBefore, expiresOn, updatedOn } = each;
+        secrets.push({ name, version, contentType, enabled, notBefore, expiresOn, updatedOn });
+      }
+    } catch (error) {
+      throw explain(error);
     }
     return { secrets };
   }
@@ -117,14 +115,14 @@ export class SecretsController {
   }
 }
 
+/** An administrator may know what the vault said, and what to do about it. */
 function explain(error: unknown): unknown {
   if (!(error instanceof VaultError)) return error;
-  const detail = error.message;
+  const detail = `${error.code}: ${error.message}. ${error.remedy}`.slice(0, 2_000);
   if (error.code === 'VAULT_UNKNOWN' || /NOT_FOUND/.test(error.code))
-    return new SiegelError('NOT_FOUND', { detail, cause: error });
-  if (/^SECRET_/.test(error.code)) return new SiegelError('SECRET_INVALID', { detail, cause: error });
-  return new SiegelError('VAULT_UNAVAILABLE', {
-    reason: { code: error.code, message: detail },
-    cause: error,
-  });
+    return new SiegelError('NOT_FOUND', { detail: error.message, cause: error });
+  if (/^SECRET_/.test(error.code))
+    return new SiegelError('SECRET_INVALID', { detail: error.message, cause: error });
+  const reason = { code: error.code, message: error.message.slice(0, 1_000) };
+  return new SiegelError(VAULT_ANSWERS[error.code], { detail, reason, cause: error });
 }
