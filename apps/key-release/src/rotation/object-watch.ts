@@ -94,11 +94,24 @@ export class ObjectWatch {
     alreadyLogged: Record<string, string> = {},
   ): Promise<void> {
     const before = this.looks.get(object.key) ?? Promise.resolve();
-    const look = before.then(() => this.read(object, noticedBy, alreadyLogged[aspectOf(object)]));
+    const look = before.then(() => this.examine(object, noticedBy, alreadyLogged[aspectOf(object)]));
     this.looks.set(object.key, look);
     return look.finally(() => {
       if (this.looks.get(object.key) === look) this.looks.delete(object.key);
     });
+  }
+
+  /** What a listener does wrong must not end the looks that follow. */
+  private async examine(
+    object: WatchedObject,
+    noticedBy: NoticedBy,
+    elsewhere: string | undefined,
+  ): Promise<void> {
+    try {
+      await this.read(object, noticedBy, elsewhere);
+    } catch (error) {
+      this.log.error({ msg: 'a look at a granted object failed', err: error });
+    }
   }
 
   private async read(

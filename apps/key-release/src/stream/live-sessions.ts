@@ -22,6 +22,7 @@ import type { LiveSession } from './live-session.js';
 import { releaseRevision, versionsByObject } from './release-revision.js';
 
 const SWEEP_MS = 250;
+const STREAMS_PER_SESSION = 2;
 /** Releases under way at once for all streams: a rotation must not starve those who come new. */
 const AT_ONCE = 32;
 const FIRST_RETRY_MS = 500;
@@ -34,6 +35,8 @@ const WITHHELD: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SECRET_NOT_FOUND',
 export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('streams');
   private readonly streams = new Set<LiveSession>();
+  /** By the session's id, which is a UUID; the oldest first. */
+  private readonly bySession = new Map<string, LiveSession[]>();
   /** Those for which a release is to be made, in the order in which they came to wait. */
   private readonly due = new Set<LiveSession>();
   private underWay = 0;
@@ -89,7 +92,10 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** @param lastId of the release that the client has, from an earlier stream; unless it is the present one, a fresh one is sent at once. */
   add(stream: LiveSession, lastId: string | undefined): void {
+    const { session } = stream.session;
+    this.makeRoom(stream.session);
     this.streams.add(stream);
+    this.bySession.set(session, [...(this.bySession.get(session) ?? []), stream]);
     const present = this.presentRevision(stream);
     if (lastId !== undefined && present !== undefined && present.revision === lastId) {
       stream.revision = lastId;
@@ -101,9 +107,22 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
     this.start();
   }
 
+  /** A connection that broke is not always noticed: the oldest stream of the session goes, and no session takes the room of others. */
+  private makeRoom({ session }: SessionClaims): void {
+    const own = this.bySession.get(session) ?? [];
+    for (const oldest of own.slice(0, Math.max(0, own.length - STREAMS_PER_SESSION + 1))) {
+      oldest.close();
+      this.remove(oldest);
+    }
+  }
+
   remove(stream: LiveSession): void {
-    this.streams.delete(stream);
     this.due.delete(stream);
+    if (!this.streams.delete(stream)) return;
+    const { session } = stream.session;
+    const others = (this.bySession.get(session) ?? []).filter((other) => other !== stream);
+    if (others.length === 0) this.bySession.delete(session);
+    else this.bySession.set(session, others);
   }
 
   private presentRevision(stream: LiveSession) {
@@ -199,8 +218,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
 
   private refused(stream: LiveSession, error: SiegelError): void {
     if (WITHHELD.has(error.code)) return this.withhold(stream, error);
-    const { http } = error.entry;
-    if (http >= 400 && http < 500 && !error.entry.retryable) return this.end(stream, error);
+    if (error.entry.http < 500 && error.code !== 'RATE_LIMITED') return this.end(stream, error);
     // An outage decides nothing: later again.
     this.due.add(stream);
     stream.notBefore = Date.now() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** stream.failures++);
