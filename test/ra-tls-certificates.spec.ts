@@ -118,6 +118,11 @@ describe('the dialects', () => {
     expect(inspection.sections[0]?.fields).toContainEqual(
       expect.objectContaining({ name: 'sha256 of the key', value: hash('sha256', spki, 'hex') }),
     );
+    expect(inspection.sections[1]?.fields).toEqual([
+      { name: 'evidence that counts', value: 'gramine' },
+      { name: 'convention', value: 'sha256-spki' },
+      { name: 'binds the key', value: true },
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { DcapError, parseQuote, type Quote } from '#dcap';
+import { EvidenceError, parseRaTlsCertificate } from '#evidence';
 import { createHash, type X509Certificate } from 'node:crypto';
 import { certificateExtensions } from './certificate-extensions.js';
 import { describe } from './certificates.js';
@@ -40,6 +41,7 @@ export function inspectRaTls(certificate: X509Certificate): Inspection | undefin
   const found = findEvidence(certificate.raw);
   if (found.length === 0) return undefined;
   const sections: Section[] = [{ title: 'Certificate', fields: describe(certificate, [certificate]) }];
+  sections.push({ title: 'As a wrapper of Siegel reads it', fields: reading(certificate.raw) });
   const remarks = new Map<string, Remark>();
   const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
   const keyHash = Buffer.concat([createHash('sha256').update(spki).digest(), Buffer.alloc(32)]);
@@ -81,6 +83,22 @@ export function inspectRaTls(certificate: X509Certificate): Inspection | undefin
     sections,
     remarks: [...remarks.values()],
   };
+}
+
+/** Which evidence counts and what it binds, or why the certificate would be refused. */
+function reading(der: Buffer): Field[] {
+  try {
+    const { dialect, convention, binding, customClaims } = parseRaTlsCertificate(der);
+    return [
+      { name: 'evidence that counts', value: dialect },
+      { name: 'convention', value: convention },
+      { name: 'binds the key', value: binding.ok, ...(binding.ok ? {} : { note: binding.message }) },
+      ...[...customClaims].map(([name, value]) => ({ name: `claim ${name}`, value: value.toString('hex') })),
+    ];
+  } catch (error) {
+    if (error instanceof EvidenceError) return [{ name: 'refused', value: error.code, note: error.message }];
+    throw error;
+  }
 }
 
 function findEvidence(der: Buffer): FoundEvidence[] {
