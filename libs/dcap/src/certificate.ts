@@ -57,7 +57,7 @@ export interface CertificateExtensions {
 export function parseCertificate(der: Uint8Array): Certificate {
   if (der.length > MAX_CERTIFICATE_BYTES) throw new DcapError('CERT_INVALID', 'a certificate is too large');
   const raw = Buffer.from(der);
-  const outer = DerReader.inside(DerReader.only(raw, TAG.sequence));
+  const outer = DerReader.inside(DerReader.exactly(raw, TAG.sequence));
   const tbs = outer.next(TAG.sequence);
   requireAlgorithm(outer.next(TAG.sequence), 'CERT_INVALID');
   const signature = rawSignature(wholeBits(outer.next(TAG.bitString)));
@@ -167,15 +167,15 @@ function readCertificateExtensions(found: Map<string, Extension>): CertificateEx
   return {
     hasCrlDistributionPoints: found.has(OID_CRL_DISTRIBUTION_POINTS),
     ...(basic && { basicConstraints: readBasicConstraints(basic.value) }),
-    ...(usage && { keyUsage: namedBits(DerReader.only(usage.value, TAG.bitString)) }),
-    ...(subjectKey && { subjectKeyId: DerReader.only(subjectKey.value, TAG.octetString).value }),
+    ...(usage && { keyUsage: namedBits(DerReader.exactly(usage.value, TAG.bitString)) }),
+    ...(subjectKey && { subjectKeyId: DerReader.exactly(subjectKey.value, TAG.octetString).value }),
     ...(authorityKey && readAuthorityKeyId(authorityKey.value)),
     ...(sgx && { sgx: sgx.value }),
   };
 }
 
 function readBasicConstraints(value: Buffer): { ca: boolean; pathLength?: number } {
-  const fields = DerReader.inside(DerReader.only(value, TAG.sequence));
+  const fields = DerReader.inside(DerReader.exactly(value, TAG.sequence));
   const flag = fields.optional(TAG.boolean);
   const ca = flag !== undefined && boolean(flag);
   if (flag !== undefined && !ca) throw new DcapError('DER_INVALID', 'DER: a default value is encoded');
@@ -186,7 +186,7 @@ function readBasicConstraints(value: Buffer): { ca: boolean; pathLength?: number
 }
 
 export function readAuthorityKeyId(value: Buffer): { authorityKeyId?: Buffer } {
-  const fields = DerReader.inside(DerReader.only(value, TAG.sequence));
+  const fields = DerReader.inside(DerReader.exactly(value, TAG.sequence));
   const id = fields.optional(TAG.contextPrimitive(0));
   // Issuer and serial ([1], [2]) may follow; the key identifier alone is compared.
   return id === undefined ? {} : { authorityKeyId: id.value };

@@ -40,7 +40,7 @@ export function parseCrl(der: Uint8Array): Crl {
 
 function readCrl(raw: Buffer): Crl {
   if (raw.length > MAX_CRL_BYTES) throw new DcapError('CRL_INVALID', 'the CRL is too large');
-  const outer = DerReader.inside(DerReader.only(raw, TAG.sequence));
+  const outer = DerReader.inside(DerReader.exactly(raw, TAG.sequence));
   const tbs = outer.next(TAG.sequence);
   requireAlgorithm(outer.next(TAG.sequence), 'CRL_INVALID');
   const signature = rawSignature(wholeBits(outer.next(TAG.bitString)));
@@ -99,7 +99,7 @@ function readCrlExtensions(wrapper: DerReader): Pick<Crl, 'number' | 'authorityK
 }
 
 function crlNumber(value: Buffer): string {
-  const bytes = unsignedBytes(DerReader.only(value, TAG.integer));
+  const bytes = unsignedBytes(DerReader.exactly(value, TAG.integer));
   if (bytes.length > 20) throw new DcapError('CRL_INVALID', 'the CRL number is too long');
   return bytes.toString('hex').replace(/^0+(?=.)/, '');
 }

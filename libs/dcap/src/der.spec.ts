@@ -16,7 +16,7 @@ import { DcapError } from './error.js';
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 const element = (hex: string) => {
   const raw = bytes(hex);
-  return DerReader.only(raw, raw[0] as number);
+  return DerReader.exactly(raw, raw[0] as number);
 };
 const refuses = (read: () => unknown): void => {
   expect(read).toThrow(expect.objectContaining({ code: 'DER_INVALID' }));
@@ -24,7 +24,7 @@ const refuses = (read: () => unknown): void => {
 
 describe('DerReader', () => {
   it('reads nested elements and their raw bytes', () => {
-    const outer = DerReader.only(bytes('30 06 02 01 05 04 01 ff'), TAG.sequence);
+    const outer = DerReader.exactly(bytes('30 06 02 01 05 04 01 ff'), TAG.sequence);
     const inside = DerReader.inside(outer);
     expect(smallInteger(inside.next(TAG.integer), 9)).toBe(5);
     const last = inside.next(TAG.octetString);
@@ -44,15 +44,15 @@ describe('DerReader', () => {
     ['bytes after the element', '30 00 00'],
     ['another tag', '31 00'],
   ])('refuses %s', (_name, hex) => {
-    refuses(() => DerReader.only(bytes(hex), TAG.sequence));
+    refuses(() => DerReader.exactly(bytes(hex), TAG.sequence));
   });
 
   it('accepts the long form where it is needed', () => {
-    expect(DerReader.only(bytes(`30 81 80 ${'00'.repeat(128)}`), TAG.sequence).length).toBe(128);
+    expect(DerReader.exactly(bytes(`30 81 80 ${'00'.repeat(128)}`), TAG.sequence).length).toBe(128);
   });
 
   it('refuses an element that is longer than its container', () => {
-    const outer = DerReader.only(bytes('30 04 30 01 04 01'), TAG.sequence);
+    const outer = DerReader.exactly(bytes('30 04 30 01 04 01'), TAG.sequence);
     refuses(() => DerReader.inside(DerReader.inside(outer).next(TAG.sequence)).next(TAG.octetString));
   });
 
@@ -60,7 +60,7 @@ describe('DerReader', () => {
     let raw = Buffer.from([TAG.octetString, 0]);
     for (let i = 0; i < 40; i++) raw = Buffer.concat([Buffer.from([TAG.sequence, raw.length]), raw]);
     const descend = (): void => {
-      let at = DerReader.only(raw, TAG.sequence);
+      let at = DerReader.exactly(raw, TAG.sequence);
       for (;;) at = DerReader.inside(at).next(TAG.sequence);
     };
     refuses(descend);
@@ -70,7 +70,7 @@ describe('DerReader', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (input) => {
         try {
-          const reader = DerReader.inside(DerReader.only(Buffer.from(input), TAG.sequence));
+          const reader = DerReader.inside(DerReader.exactly(Buffer.from(input), TAG.sequence));
           while (!reader.atEnd) reader.next(reader.peek());
         } catch (error) {
           expect(error).toBeInstanceOf(DcapError);
@@ -142,7 +142,7 @@ describe('time', () => {
       Buffer.from([TAG.sequence, text.length + 2, tag, text.length]),
       Buffer.from(text),
     ]);
-    return time(DerReader.inside(DerReader.only(raw, TAG.sequence)));
+    return time(DerReader.inside(DerReader.exactly(raw, TAG.sequence)));
   };
 
   it('reads UTCTime and GeneralizedTime', () => {

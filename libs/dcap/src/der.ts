@@ -65,7 +65,7 @@ export class DerReader {
   ) {}
 
   /** Opens an input that is exactly one element with the tag, and returns that element. */
-  static only(bytes: Buffer, tag: number): DerElement {
+  static exactly(bytes: Buffer, tag: number): DerElement {
     const reader = new DerReader(bytes, 0, bytes.length, 0);
     const element = reader.next(tag);
     reader.end();

@@ -14,7 +14,7 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
 /** The attributes of a name by their short names (or OIDs); a name that repeats an attribute is refused. */
 export function readName(raw: Buffer): ReadonlyMap<string, string> {
   const name = new Map<string, string>();
-  const rdns = DerReader.inside(DerReader.only(raw, TAG.sequence));
+  const rdns = DerReader.inside(DerReader.exactly(raw, TAG.sequence));
   while (!rdns.atEnd) {
     const set = DerReader.inside(rdns.next(TAG.set));
     const pair = set.sequence();

@@ -107,7 +107,7 @@ function integerOf(raw: Uint8Array, offset: number): { start: number; zero: 0 | 
 
 /** Ecdsa-Sig-Value (RFC 3279 §2.2.3), strict DER, as r‖s. Throws DcapError DER_INVALID. */
 export function rawSignature(der: Buffer): Buffer {
-  const reader = DerReader.inside(DerReader.only(der, TAG.sequence));
+  const reader = DerReader.inside(DerReader.exactly(der, TAG.sequence));
   const raw = Buffer.alloc(64);
   for (const end of [32, 64]) {
     const bytes = unsignedBytes(reader.next(TAG.integer));

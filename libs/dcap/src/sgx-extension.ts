@@ -90,7 +90,7 @@ export function parseSgxExtension(value: Buffer): SgxExtension {
 }
 
 function readSgxExtension(value: Buffer): SgxExtension {
-  const members = new Tuples(DerReader.inside(DerReader.only(value, TAG.sequence)), OID_SGX_EXTENSION, 7);
+  const members = new Tuples(DerReader.inside(DerReader.exactly(value, TAG.sequence)), OID_SGX_EXTENSION, 7);
   if (members.size !== 5 && members.size !== 7) fail('it has neither 5 nor 7 members');
   const tcb = members.take(2, (tuple) => new Tuples(tuple.sequence(), `${OID_SGX_EXTENSION}.2`, 18));
   if (tcb.size !== 18) fail('its TCB has not 18 members');

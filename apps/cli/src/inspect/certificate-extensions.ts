@@ -14,7 +14,7 @@ export interface CertificateExtension {
  */
 export function certificateExtensions(der: Buffer): CertificateExtension[] {
   try {
-    const fields = DerReader.inside(DerReader.only(der, TAG.sequence)).sequence();
+    const fields = DerReader.inside(DerReader.exactly(der, TAG.sequence)).sequence();
     const wrapper = find(fields, TAG.context(3));
     if (!wrapper) return [];
     const list = DerReader.inside(wrapper).sequence();

@@ -39,7 +39,7 @@ export function readCarrierCertificate(der: Uint8Array): CarrierCertificate {
 }
 
 function read(der: Buffer): CarrierCertificate {
-  const outer = DerReader.inside(DerReader.only(der, TAG.sequence));
+  const outer = DerReader.inside(DerReader.exactly(der, TAG.sequence));
   const tbs = outer.next(TAG.sequence);
   const algorithm = outer.next(TAG.sequence).raw;
   const bits = outer.next(TAG.bitString).value;
