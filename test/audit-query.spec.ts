@@ -58,6 +58,9 @@ describe('GET /v1/events', () => {
     [`mrenclave=${other}`, (i: number) => i % 10 === 0],
     [`mrenclave=${other.toUpperCase()}&outcome=denied`, (i: number) => i % 10 === 0],
     ['reason=BINDING_MISMATCH', (i: number) => i % 5 === 0],
+    ['text=binding', (i: number) => i % 5 === 0],
+    ['text=Binding mismatch&workload=ledger', (i: number) => i % 10 === 5],
+    ['text=binding%20nowhere', () => false],
     ['reason=BINDING_MISMATCH&workload=ledger', (i: number) => i % 10 === 5],
     ['type=attestation.denied&tenant=default', () => true],
     ['type=attestation.granted', () => false],
@@ -189,6 +192,15 @@ describe('GET /v1/events/export', () => {
     const lines = (await csv.text()).trimEnd().split('\r\n');
     expect(lines[0]).toMatch(/^position,loggedAt,log,index,id,/);
     expect(lines.slice(1).map((line) => line.split(',')[4])).toEqual(ids.filter((_, i) => i % 2 === 1));
+  });
+
+  it('streams OCSF', async () => {
+    const ocsf = await deployment.get('/v1/events/export?format=ocsf&workload=ledger');
+    expect(ocsf.headers.get('content-disposition')).toContain('siegel-events.ocsf.ndjson');
+    const lines = (await ocsf.text()).trimEnd().split('\n');
+    const events = lines.map((line) => JSON.parse(line) as { class_uid: number; metadata: { uid: string } });
+    expect(events.map(({ metadata }) => metadata.uid)).toEqual(ids.filter((_, i) => i % 2 === 1));
+    expect(new Set(events.map(({ class_uid: uid }) => uid))).toEqual(new Set([3_002]));
   });
 
   it('needs the token and known filters', async () => {

@@ -1,3 +1,4 @@
+import { ocsfEvent } from './ocsf.js';
 import type { LoggedEvent } from './query-schema.js';
 
 const COLUMNS = [
@@ -25,18 +26,28 @@ export interface ExportFormat {
   contentType: string;
   head: string;
   line: (event: LoggedEvent) => string;
+  extension: string;
 }
 
-export const EXPORT_FORMATS: Readonly<Record<'ndjson' | 'csv', ExportFormat>> = {
+export const EXPORT_FORMATS: Readonly<Record<'ndjson' | 'csv' | 'ocsf', ExportFormat>> = {
   /** One LoggedEvent per line: nothing is lost, signatures can be checked. */
   ndjson: {
     contentType: 'application/x-ndjson; charset=utf-8',
     head: '',
+    extension: 'ndjson',
     line: (event) => `${JSON.stringify(event)}\n`,
+  },
+  /** One event of the Open Cybersecurity Schema Framework per line. */
+  ocsf: {
+    contentType: 'application/x-ndjson; charset=utf-8',
+    head: '',
+    extension: 'ocsf.ndjson',
+    line: (event) => `${JSON.stringify(ocsfEvent(event))}\n`,
   },
   /** RFC 4180, the fields that searches know. */
   csv: {
     contentType: 'text/csv; charset=utf-8; header=present',
+    extension: 'csv',
     head: `${COLUMNS.join(',')}\r\n`,
     line: (event) => `${COLUMNS.map((column) => csvField(valueOf(event, column))).join(',')}\r\n`,
   },

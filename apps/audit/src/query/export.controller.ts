@@ -12,7 +12,7 @@ import { EventFilters } from './query-schema.js';
 const PAGE = 500;
 const FRESHNESS_MS = 2_000;
 
-const ExportQuery = EventFilters.extend({ format: z.enum(['ndjson', 'csv']).default('ndjson') });
+const ExportQuery = EventFilters.extend({ format: z.enum(['ndjson', 'csv', 'ocsf']).default('ndjson') });
 type ExportQuery = z.infer<typeof ExportQuery>;
 
 /** Everything that matches, as one stream, oldest first; the reader of the stream sets the pace. */
@@ -24,19 +24,19 @@ export class ExportController {
   constructor(@Inject(AuditLog) private readonly log: AuditLog) {}
 
   @Get('export')
-  @ApiOperation({ summary: 'All events that match and are logged by now, as NDJSON or CSV' })
+  @ApiOperation({ summary: 'All events that match and are logged by now, as NDJSON, CSV or OCSF 1.1.0' })
   @ApiProduces('application/x-ndjson', 'text/csv')
   async export(
     @Query({ schema: ExportQuery, pipes: [schemaPipe('QUERY_INVALID')] }) { format, ...filters }: ExportQuery,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { contentType } = EXPORT_FORMATS[format];
+    const { contentType, extension } = EXPORT_FORMATS[format];
     const end = this.log.sequencer.head;
     await this.log.follower.waitIndexed(end, FRESHNESS_MS);
     await reply
       .header('content-type', contentType)
       .header('cache-control', 'no-store')
-      .header('content-disposition', `attachment; filename="siegel-events.${format}"`)
+      .header('content-disposition', `attachment; filename="siegel-events.${extension}"`)
       .send(Readable.from(this.lines(format, filters, end), { highWaterMark: 4 }));
   }
 
