@@ -196,6 +196,11 @@ describe('a deployment whose signers are keys of a vault', () => {
     azure.fake.faults.add({ effect: { kind: 'reset' } });
     const { response } = await siegel.machines.enclave('shop').attest(siegel.service);
     expect(response.workload).toBe('shop');
+    // Nor does a start need it, once the service has seen the public half of its keys.
+    await siegel.kill('key-release');
+    await siegel.ready();
+    const again = await siegel.machines.enclave('shop').attest(siegel.service);
+    expect(fromPem('CERTIFICATE', again.payload.certificate!.rootPem)).toHaveLength(2);
     azure.fake.faults.clear();
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createPublicKey, verify, X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CertifiedKeys,
@@ -14,6 +15,7 @@ import {
 } from '#pki';
 import { readSignersFile, VaultError, VaultKeyConfig, VaultSigningKey } from '#vault';
 import { AzureWorld } from './azure-deployment.js';
+import { eventually } from './harness/index.js';
 import { DEFAULT_PRINCIPAL } from './fake-azure/index.js';
 
 jest.setTimeout(60_000);
@@ -147,6 +149,43 @@ describe('a key of a vault as a signer', () => {
     await createKey('watched');
     await seen;
     expect(key.versions).toHaveLength(2);
+  });
+
+  it('starts without the vault from the public halves that it remembers, and never from those of another key', async () => {
+    await createKey('remembered');
+    const { vault } = config('remembered');
+    const cacheFile = join(azure.dir, 'remembered.json');
+    const start = async (name: string): Promise<VaultSigningKey> => {
+      const key = await VaultSigningKey.open(config(name, { vault: { ...vault, timeoutSeconds: 0.5 } }), {
+        baseDir: azure.dir,
+        cacheFile,
+      });
+      open.push(key);
+      return key;
+    };
+    const before = (await start('remembered')).current();
+    azure.fake.faults.add({ vault: 'prod', effect: { kind: 'status', status: 503 } });
+    const key = await start('remembered');
+    expect(key.current().kid).toBe(before.kid);
+    expect(await codeOf(key.current().sign(DATA))).toMatch(/^VAULT_(UNAVAILABLE|CIRCUIT_OPEN)$/);
+    expect(await codeOf(start('signer'))).toBe('VAULT_UNAVAILABLE');
+    azure.fake.faults.clear();
+    // The reader's breaker lets a request through after two seconds.
+    await eventually('a signature', async () => (await key.current().sign(DATA)).length === 64);
+    // What the vault refuses is no outage.
+    azure.fake.faults.add({ vault: 'prod', effect: { kind: 'rbac' } });
+    expect(await codeOf(start('remembered'))).toBe('VAULT_FORBIDDEN');
+    azure.fake.faults.clear();
+    for (const spoilt of [
+      '',
+      '{}',
+      readFileSync(cacheFile, 'utf8').replace('"versions":[', '"versions":[{},'),
+    ]) {
+      writeFileSync(cacheFile, spoilt);
+      azure.fake.faults.add({ vault: 'prod', effect: { kind: 'status', status: 503 } });
+      expect(await codeOf(start('remembered'))).toBe('VAULT_UNAVAILABLE');
+      azure.fake.faults.clear();
+    }
   });
 
   it('refuses a configuration in which one key is both roots, and says what else is wrong', () => {

@@ -9,7 +9,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AUDIT_ENVIRONMENT, type AuditEnvironment } from '../audit-environment.js';
 import { AuditLog } from '../audit-log.js';
 import { DelegationController } from './delegation.controller.js';
@@ -70,7 +70,10 @@ export class DelegationKeeper implements OnApplicationBootstrap, OnApplicationSh
     try {
       const key =
         this.key ??
-        (await VaultSigningKey.open(settings, { baseDir: dirname(this.environment.SIEGEL_SIGNERS_FILE!) }));
+        (await VaultSigningKey.open(settings, {
+          baseDir: dirname(this.environment.SIEGEL_SIGNERS_FILE!),
+          cacheFile: join(this.environment.SIEGEL_STATE_DIR, 'vault-key-log.json'),
+        }));
       this.key = key;
       if (this.closed) return key.close();
       await renew(key);

@@ -15,6 +15,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const open = (days: number): Promise<Signers> =>
   Signers.open({
+    SIEGEL_STATE_DIR: dir,
     SIEGEL_PKI_DIR: join(dir, 'pki'),
     SIEGEL_TOKEN_KEY_DIR: join(dir, 'tokens'),
     SIEGEL_TRUST_DOMAIN: 'test.local',

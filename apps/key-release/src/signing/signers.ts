@@ -7,8 +7,14 @@ import {
   SigningKeys,
 } from '#pki';
 import { ConfigurationError } from '#platform';
-import { isVaultError, readSignersFile, type SignersConfig, VaultSigningKey } from '#vault';
-import { dirname } from 'node:path';
+import {
+  isVaultError,
+  readSignersFile,
+  type SignersConfig,
+  type VaultKeyConfig,
+  VaultSigningKey,
+} from '#vault';
+import { dirname, join } from 'node:path';
 import type { KeyReleaseEnvironment } from '../environment.js';
 
 export type SignerName = 'mesh-root' | 'tokens';
@@ -40,12 +46,14 @@ export class Signers {
     const baseDir = file === undefined ? '.' : dirname(file);
     const vaultKeys = new Map<SignerName, VaultKey>();
     try {
-      const ca = await openCa(environment, config, baseDir, vaultKeys);
-      const {
-        keys,
-        rootsPem,
-        rotate = nothing,
-      } = await openTokenKeys(environment, config, baseDir, vaultKeys);
+      const openKey: OpenKey = (name, settings) =>
+        VaultSigningKey.open(settings, {
+          baseDir,
+          cacheFile: join(environment.SIEGEL_STATE_DIR, `vault-key-${name}.json`),
+        });
+      const ca = await openCa(environment, config, openKey, vaultKeys);
+      const tokens = await openTokenKeys(environment, config, openKey, vaultKeys);
+      const { keys, rootsPem, rotate = nothing } = tokens;
       return new Signers(ca, keys, rootsPem, vaultKeys, rotate);
     } catch (error) {
       for (const { key } of vaultKeys.values()) key.close();
@@ -103,6 +111,8 @@ export class Signers {
   }
 }
 
+type OpenKey = (name: SignerName, settings: VaultKeyConfig) => Promise<VaultSigningKey>;
+
 interface TokenKeys {
   readonly keys: SigningKeys;
   readonly rootsPem: () => string | undefined;
@@ -124,13 +134,13 @@ interface VaultKey {
 async function openCa(
   environment: KeyReleaseEnvironment,
   { meshCaRoot }: SignersConfig,
-  baseDir: string,
+  openKey: OpenKey,
   vaultKeys: Map<SignerName, VaultKey>,
 ): Promise<CertificateIssuer> {
   const { SIEGEL_PKI_DIR: dir, SIEGEL_TRUST_DOMAIN: trustDomain } = environment;
   if (meshCaRoot === undefined) return MeshCa.open({ dir, trustDomain });
   const { intermediateHours, publishAheadHours, ...settings } = meshCaRoot;
-  const key = await VaultSigningKey.open(settings, { baseDir });
+  const key = await openKey('mesh-root', settings);
   vaultKeys.set('mesh-root', { key, apply: () => Promise.resolve() });
   const roots = () => schedule(key, publishAheadHours * 3_600);
   const ca = await RotatingMeshCa.open({
@@ -146,7 +156,7 @@ async function openCa(
 async function openTokenKeys(
   environment: KeyReleaseEnvironment,
   { tokens }: SignersConfig,
-  baseDir: string,
+  openKey: OpenKey,
   vaultKeys: Map<SignerName, VaultKey>,
 ): Promise<TokenKeys> {
   const now = new Date();
@@ -162,7 +172,7 @@ async function openTokenKeys(
     return { keys, rootsPem: () => undefined, rotate };
   }
   const { mode, localKeyHours, publishAheadSeconds, ...settings } = tokens;
-  const key = await VaultSigningKey.open(settings, { baseDir });
+  const key = await openKey('tokens', settings);
   vaultKeys.set('tokens', { key, apply: () => Promise.resolve() });
   if (mode === 'direct') {
     const keys = SigningKeys.of(schedule(key, publishAheadSeconds));

@@ -65,6 +65,11 @@ export class KeyVaultSigner {
     this.kid = hash('sha256', canonical, 'base64url');
   }
 
+  /** The public half, as the vault told it. */
+  get key(): KeyVaultKey {
+    return this.parts.key;
+  }
+
   jwk(): VaultKeyJwk {
     return { kty: 'EC', crv: 'P-256', ...this.coordinates, kid: this.kid, alg: 'ES256', use: 'sig' };
   }

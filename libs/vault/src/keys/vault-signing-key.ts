@@ -1,4 +1,4 @@
-import { CryptographyClient, KeyClient, type KeyProperties } from '@azure/keyvault-keys';
+import { CryptographyClient, KeyClient, type KeyProperties, type KeyVaultKey } from '@azure/keyvault-keys';
 import { AzureCalls } from '../azure/azure-calls.js';
 import { KEY_VAULT_API_VERSION } from '../azure/azure-key-vault.js';
 import { openConnection, type AzureConnection } from '../azure/connection.js';
@@ -7,6 +7,7 @@ import { isVaultError, VaultError, type VaultErrorDetails } from '../errors.js';
 import { ReadGate } from '../reader/read-gate.js';
 import { ReaderSettings } from '../reader/reader-options.js';
 import { KeyVaultSigner } from './key-vault-signer.js';
+import { KnownVersionsFile } from './known-versions.js';
 import type { VaultKeyConfig } from './signers-config.js';
 
 export interface VaultKeyVersion {
@@ -20,6 +21,8 @@ export interface VaultSigningKeyOptions {
   readonly clock?: Clock;
   /** Uniform in [0, 1), for jitter. */
   readonly random?: () => number;
+  /** Where the public halves are remembered for a start without the vault; its folder exists. */
+  readonly cacheFile?: string;
 }
 
 /** Older versions than this many do not verify anything that still lives. */
@@ -42,9 +45,10 @@ export class VaultSigningKey {
     private readonly gate: ReadGate,
     private readonly clock: Clock,
     private readonly random: () => number,
+    private readonly file: KnownVersionsFile | undefined,
   ) {}
 
-  /** Connects and reads the versions. @throws VaultError KEY_NOT_FOUND when none is usable, and every code of the vault */
+  /** Connects and reads the versions; while the vault is out of reach, takes the remembered ones. @throws VaultError KEY_NOT_FOUND when none is usable, and every code of the vault */
   static async open(config: VaultKeyConfig, options: VaultSigningKeyOptions): Promise<VaultSigningKey> {
     const { clock = SYSTEM_CLOCK, random = Math.random } = options;
     const name = new URL(config.vault.url).hostname;
@@ -62,9 +66,12 @@ export class VaultSigningKey {
       new ReadGate(name, settings, clock, random),
       clock,
       random,
+      options.cacheFile === undefined
+        ? undefined
+        : new KnownVersionsFile(options.cacheFile, config.vault.url, config.keyName),
     );
     try {
-      await key.refresh();
+      await key.first();
       if (key.known.length === 0) throw key.missing();
     } catch (error) {
       key.close();
@@ -129,6 +136,17 @@ export class VaultSigningKey {
     this.connection.identityTransport.close();
   }
 
+  private async first(): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (!isVaultError(error) || !error.outage) throw error;
+      const remembered = await this.file?.read();
+      if (remembered === undefined) throw error;
+      this.known = remembered.map(({ key, createdOn }) => this.versionOf(key, createdOn));
+    }
+  }
+
   private async read(): Promise<boolean> {
     const wanted = await this.usable();
     const versions: VaultKeyVersion[] = [];
@@ -138,6 +156,8 @@ export class VaultSigningKey {
     }
     const changed = versions.map(({ version }) => version).join() !== this.known.map((k) => k.version).join();
     this.known = versions;
+    if (changed && versions.length > 0)
+      await this.file?.write(versions.map(({ signer, createdOn }) => ({ key: signer.key, createdOn })));
     return changed;
   }
 
@@ -167,6 +187,10 @@ export class VaultSigningKey {
 
   private async load(version: string, createdOn: Date | undefined): Promise<VaultKeyVersion> {
     const key = await this.get(version);
+    return this.versionOf(key, createdOn ?? key.properties.createdOn ?? new Date(0));
+  }
+
+  private versionOf(key: KeyVaultKey, createdOn: Date): VaultKeyVersion {
     const { credential } = this.connection;
     const signer = new KeyVaultSigner({
       vault: this.connection.vaultUrl,
@@ -176,7 +200,7 @@ export class VaultSigningKey {
       gate: this.gate,
       closing: this.closing.signal,
     });
-    return { signer, version, createdOn: createdOn ?? key.properties.createdOn ?? new Date(0) };
+    return { signer, version: signer.version, createdOn };
   }
 
   private get(version: string) {
