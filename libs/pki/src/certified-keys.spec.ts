@@ -65,6 +65,13 @@ describe('CertifiedKeys', () => {
     expect(keyFiles()).toHaveLength(0);
   });
 
+  it('opens without its certifier while a key is left, although the next one is due', async () => {
+    const first = await open(at(0));
+    const again = await open(at(25), unreachable);
+    expect(again.keys.current(at(25)).kid).toBe(first.keys.current(at(0)).kid);
+    await expect(again.maintain(at(25))).rejects.toMatchObject({ code: 'SIGNER_FAILED' });
+  });
+
   it('starts again after an outage that was longer than any key', async () => {
     await open(at(0));
     const { keys } = await open(at(1_000));

@@ -74,7 +74,12 @@ export class MeshCa {
     const { certificate, signer } = await openRoot(store, settings, options.rootSigner, now);
     const ca = new MeshCa(store, certificate, signer, settings);
     ca.#adopt(await store.loadIntermediates());
-    await ca.maintain(now);
+    try {
+      await ca.maintain(now);
+    } catch (error) {
+      // A root signer out of reach must not keep a service from starting while an intermediate is valid.
+      if (ca.#issuing(now) === undefined) throw error;
+    }
     return ca;
   }
 

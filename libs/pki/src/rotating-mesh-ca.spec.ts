@@ -101,7 +101,9 @@ describe('RotatingMeshCa', () => {
     later(20);
     expect(await issuer(ca)).toBe(first.kid);
     await expect(ca.update([scheduled(remote, -1)])).rejects.toMatchObject({ code: 'SIGNER_FAILED' });
+    expect(await issuer(await open(scheduled(remote, -1)))).toBe(first.kid);
     later(25);
+    await expect(open(scheduled(remote, -1))).rejects.toMatchObject({ code: 'SIGNER_FAILED' });
     await expect(issuer(ca)).rejects.toMatchObject({ code: 'SIGNER_FAILED' });
     reachable = true;
     expect(await issuer(ca)).toBe(first.kid);

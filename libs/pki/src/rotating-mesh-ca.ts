@@ -53,7 +53,7 @@ export class RotatingMeshCa implements CertificateIssuer {
     const retired = await (await DirectoryAuthorityStore.open(options.dir)).loadRoot();
     if (retired !== undefined && retired.certificate.notAfter > ca.clock())
       ca.#retiredPem = retired.certificate.pem;
-    await ca.update(options.roots);
+    await ca.#take(options.roots);
     return ca;
   }
 
@@ -81,6 +81,11 @@ export class RotatingMeshCa implements CertificateIssuer {
    * issues do its maintenance. Throws SIGNER_FAILED when the vault is out of reach: what there is goes on issuing.
    */
   async update(roots: readonly ScheduledSigner[]): Promise<void> {
+    await this.#take(roots);
+    await this.#issuing().ca.maintain(this.clock());
+  }
+
+  async #take(roots: readonly ScheduledSigner[]): Promise<void> {
     if (roots.length === 0) throw new PkiError('SIGNING_KEY_MISSING', 'mesh root');
     const authorities: Authority[] = [];
     for (const { signer, signsFrom } of roots) {
@@ -94,7 +99,6 @@ export class RotatingMeshCa implements CertificateIssuer {
     }
     this.#authorities = authorities.sort((a, b) => a.signsFrom.getTime() - b.signsFrom.getTime());
     await this.#publish();
-    await this.#issuing().ca.maintain(this.clock());
   }
 
   /** The newest root whose time has come; before the first one's time, the first. */
