@@ -76,4 +76,10 @@ describe('the intake', () => {
       ['forged', 'audit'],
     ]);
   });
+
+  it('records a forgery that names a tenant without a log as one of a tenant with a log', () => {
+    const { accept, forged } = intake();
+    accept(new TestEmitter(key, 'audit').event({ tenant: 'nobody' }).entry);
+    expect(forged).toMatchObject([{ kind: 'forged', tenant: 'default' }]);
+  });
 });

@@ -56,9 +56,11 @@ export class EventIntake {
 
   #forgery(event: SignedEvent['event'], code: string, message: string): void {
     const { name, epoch, seq } = event.emitter;
+    const [first = event.tenant] = this.tenants;
     this.forged({
       kind: 'forged',
-      tenant: event.tenant,
+      // The record goes into a log that we keep, as an event of its tenant; whose the forged one claims to be is unknown.
+      tenant: this.tenants.has(event.tenant) ? event.tenant : first,
       emitter: name,
       epoch,
       seq,
