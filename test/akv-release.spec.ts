@@ -313,6 +313,20 @@ describe('release of a key in the protocol of Azure Key Vault', () => {
           body: { error: { code, message: expect.any(String) } },
         });
       }
+      const json = { 'content-type': 'application/json' };
+      for (const [body, status] of [
+        ['{', 400],
+        [`{"target":"${'x'.repeat(70_000)}"}`, 413],
+      ] as const) {
+        const answer = await siegel.service.call('POST', `/keys/app/release?${VERSION}`, {
+          headers: json,
+          body,
+        });
+        expect({ status: answer.status, body: answer.body }).toEqual({
+          status,
+          body: { error: { code: 'BadParameter', message: expect.any(String) } },
+        });
+      }
       expect(await tail.next()).toEqual([]);
     });
 

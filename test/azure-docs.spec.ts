@@ -102,6 +102,18 @@ describe('docs/azure.md', () => {
     expect(released.out).not.toContain(PASSWORD);
   });
 
+  it('another measurement gets nothing', async () => {
+    const env = { SIEGEL_STATE: join(folder, 'siegel-azure') };
+    const denied = await command(['simulate', '--mrenclave', 'ee'.repeat(32), '--json'], {
+      cwd: folder,
+      env,
+    });
+    expect(denied.code).toBe(1);
+    expect(denied.json()).toMatchObject({ error: { code: 'RELEASE_DENIED' } });
+    const typo = await command(['simulate', '--mrenclave', 'ee', '--json'], { cwd: folder, env });
+    expect(typo.code).toBe(2);
+  });
+
   it('the event names the versions and requests of the vault', async () => {
     const [line] = answerOf('audit query').out.split('\n');
     const { event } = JSON.parse(line!) as {

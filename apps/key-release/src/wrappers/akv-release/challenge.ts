@@ -10,7 +10,7 @@ import { KeyDirectory } from './key-directory.js';
 const RELEASE_PATH = /^\/keys\/[^/?]+(?:\/[^/?]*)?\/release(?:\?|$)/;
 
 /**
- * The authentication challenge of Key Vault. Its clients ask first without token and without body (but with the content type of one,
+ * The authentication challenge of Key Vault, and its shape for every refusal. Its clients ask first without token and without body (but with the content type of one,
  * which no JSON parser takes) and learn from the answer whom to ask for a token. What they then send as a bearer token decides
  * nothing here: the attestation token does.
  */
@@ -33,6 +33,13 @@ export class AuthenticationChallenge implements OnModuleInit {
         sendAkvError(error, request, reply);
       }
     });
+    server.addHook('onSend', (request, reply, payload, done) => {
+      const foreign =
+        RELEASE_PATH.test(request.url) &&
+        String(reply.getHeader('content-type')).startsWith('application/problem+json');
+      if (foreign) void reply.header('content-type', 'application/json; charset=utf-8');
+      done(null, foreign ? inAkvShape(payload) : payload);
+    });
   }
 
   private challenge(host: string | undefined): AkvError {
@@ -43,6 +50,12 @@ export class AuthenticationChallenge implements OnModuleInit {
       'www-authenticate': `Bearer authorization="${base}/${tenant}", resource="${resource}"`,
     });
   }
+}
+
+/** What refused a request before it reached these endpoints (no JSON, too large) speaks in problem details. */
+function inAkvShape(payload: unknown): string {
+  const { title, detail } = JSON.parse(String(payload)) as { title?: string; detail?: string };
+  return JSON.stringify({ error: { code: 'BadParameter', message: detail ?? title ?? 'Bad request.' } });
 }
 
 function isFirstRequest({ method, url, headers }: FastifyRequest): boolean {
