@@ -25,7 +25,10 @@ const EVENTS = 600;
 /** The entry that the frauds are about. */
 const AT = 300;
 
-const deployment = new AuditDeployment({ SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: '100' });
+const deployment = new AuditDeployment({
+  SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: '100',
+  SIEGEL_AUDIT_GAP_GRACE_MS: '200',
+});
 const file = (name: string): string => join(deployment.folder, name);
 const first = new TestEmitter(deployment.emitterKey);
 let requests: NatsRequests;
@@ -42,6 +45,28 @@ const eventAt = (i: number, emitter = first): Buffer =>
 const append = async (entry: Buffer): Promise<EntryPromise> =>
   promiseOf(await requests.request(SUBJECTS.auditAppend, entry, 5_000));
 
+/** Emitters that lose, reorder, repeat and forge events: the log records each, and is honest. */
+async function misbehave(): Promise<void> {
+  const lossy = new TestEmitter(deployment.emitterKey);
+  await append(eventAt(0, lossy));
+  lossy.seq += 2;
+  await append(eventAt(1, lossy));
+  const [late, early] = [eventAt(2, lossy), eventAt(3, lossy)];
+  for (const entry of [early, late, late]) await append(entry);
+  const stranger = new TestEmitter({ ...deployment.emitterKey, kid: 'unknown' });
+  await expect(append(stranger.event({ tenant: 'nobody' }).entry)).rejects.toThrow();
+  await until(
+    async () => {
+      const { events } = await deployment.json<{ events: { event: { type: string } }[] }>(
+        '/v1/events?outcome=alert',
+      );
+      return new Set(events.map(({ event }) => event.type)).size === 4;
+    },
+    10_000,
+    'the log did not record what was wrong',
+  );
+}
+
 beforeAll(async () => {
   await deployment.start();
   requests = await deployment.requests();
@@ -57,9 +82,10 @@ beforeAll(async () => {
     filter_subject: `${SUBJECTS.events}.default.>`,
     max_ack_pending: 65_536,
   });
+  await misbehave();
   promises = await Promise.all(Array.from({ length: EVENTS }, (_, i) => append(eventAt(i))));
   const tree = join(deployment.state, 'tree', 'default');
-  const size = promises.length + 1;
+  const size = Math.max(...promises.map(({ index }) => index)) + 1;
   await until(
     () => entriesIn(tree, ORIGIN, deployment.logKey.privateKey).length >= size,
     20_000,
