@@ -1,5 +1,5 @@
 import { STREAMS, eventSubject } from '#contracts';
-import { cosignatureVerifier, openNote, parseVerifierKey } from '#transparency';
+import { cosignatureVerifier, formatAddCheckpoint, openNote, parseVerifierKey } from '#transparency';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   connect,
@@ -17,6 +17,7 @@ import {
   eventually,
   manifestOf,
   type RunningSiegel,
+  SiegelCommand,
   signal,
   startSiegel,
   temporaryFolder,
@@ -236,5 +237,47 @@ describe('a witness that is out of reach', () => {
     await eventually('a cosigned receipt', async () => {
       return (await receipt(`index=${unwitnessed.index}&witnesses=1`)).status === 200;
     });
+  });
+});
+
+describe('siegel audit witness', () => {
+  const start = async (): Promise<{ program: SiegelCommand; url: string; key: string }> => {
+    const where = ['--name', 'witness.test/own', '--logs', file('logs.txt'), '--folder', file('witness')];
+    const program = new SiegelCommand(['audit', 'witness', ...where, '--json']);
+    const line = await eventually(
+      'the address of the witness',
+      () => program.stdout.split('\n')[1] !== undefined && program.stdout,
+    );
+    return { program, ...(JSON.parse(line) as { url: string; key: string }) };
+  };
+  const submit = async (url: string): Promise<Response> => {
+    const note = await (await fetch(`${siegel.endpoints.audit}/v1/log/checkpoint`)).text();
+    return fetch(`${url}/add-checkpoint`, {
+      method: 'POST',
+      body: formatAddCheckpoint({ oldSize: 0, proof: [], note }),
+    });
+  };
+
+  it('cosigns a log of a deployment, and remembers it over a restart', async () => {
+    writeFileSync(file('logs.txt'), await (await fetch(`${siegel.endpoints.audit}/v1/log/key`)).text());
+    const first = await start();
+    const cosigned = await submit(first.url);
+    expect(cosigned.status).toBe(200);
+    const { name, publicKey } = parseVerifierKey(first.key);
+    const kept = await (
+      await fetch(`${first.url}/checkpoint?origin=${encodeURIComponent('siegel.local/log/default')}`)
+    ).text();
+    const line = await cosigned.text();
+    expect(openNote(kept + line, [cosignatureVerifier(name, publicKey)]).verified).toHaveLength(1);
+    // Killed, not stopped: what it cosigned is durable before it answers.
+    signal(first.program.pid, 'SIGKILL');
+    await first.program.ended();
+    const second = await start();
+    expect(second.key).toBe(first.key);
+    const again = await submit(second.url);
+    expect([again.status, again.headers.get('content-type')]).toEqual([409, 'text/x.tlog.size']);
+    expect(Number(await again.text())).toBeGreaterThan(0);
+    signal(second.program.pid, 'SIGTERM');
+    expect(await second.program.ended()).toMatchObject({ code: 0 });
   });
 });
