@@ -76,6 +76,12 @@ describe('a vault that says nothing', () => {
     expect(rotated).toMatchObject({
       data: { objectName: 'db', version: properties.version, noticedBy: 'poll' },
     });
+    const { text } = await siegel.service.call('GET', '/metrics');
+    expect(text).toMatch(
+      /siegel_rotation_changes_total\{[^}]*change="rotated"[^}]*noticed_by="poll"[^}]*\} [1-9]/,
+    );
+    expect(text).toMatch(/siegel_session_stream_events_total\{[^}]*event="release"[^}]*\} [1-9]/);
+    expect(text).toMatch(/siegel_session_streams(\{[^}]*\})? 2\b/);
     pinned.close();
     stream.close();
   });

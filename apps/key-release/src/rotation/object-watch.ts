@@ -1,6 +1,8 @@
 import type { AuditEmitter } from '#emitter';
+import { METRICS } from '#platform';
 import { isVaultError, type VaultRegistry } from '#vault';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Counter, type Registry } from 'prom-client';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import { ManifestStore } from '../manifests/manifest-store.js';
 import { TenantResolver } from '../tenants/tenant-resolver.js';
@@ -29,13 +31,22 @@ export class ObjectWatch {
   private readonly logged = new Map<string, string>();
   private readonly looks = new Map<string, Promise<void>>();
   private readonly listeners: Listener[] = [];
+  private readonly changes: Counter;
 
   constructor(
     @Inject(VAULTS) private readonly vaults: VaultRegistry,
     @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
     private readonly manifests: ManifestStore,
     private readonly tenants: TenantResolver,
-  ) {}
+    @Inject(METRICS) registry: Registry,
+  ) {
+    this.changes = new Counter({
+      name: 'siegel_rotation_changes_total',
+      help: 'Changes of granted vault objects that this replica noticed',
+      labelNames: ['change', 'noticed_by'],
+      registers: [registry],
+    });
+  }
 
   onObserved(listener: Listener): void {
     this.listeners.push(listener);
@@ -143,6 +154,7 @@ export class ObjectWatch {
         objectName: object.objectName,
         state: text,
       });
+      this.changes.inc({ change: 'version' in state ? 'rotated' : 'withdrawn', noticed_by: noticedBy });
       if (elsewhere !== text) {
         this.logged.set(object.key, text);
         await this.record(object, noticedBy, before, state, requestId);

@@ -7,7 +7,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { SessionStandings } from '../appraisal/session-standing.js';
 import { NATIVE_PROTOCOL, sealedResponse } from '../attest/attest.controller.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
@@ -39,6 +39,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly bySession = new Map<string, LiveSession[]>();
   /** Those for which a release is to be made, in the order in which they came to wait. */
   private readonly due = new Set<LiveSession>();
+  private readonly sent: Counter;
   private underWay = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -52,6 +53,12 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(METRICS) registry: Registry,
   ) {
     const { streams } = this;
+    this.sent = new Counter({
+      name: 'siegel_session_stream_events_total',
+      help: 'Events on session streams',
+      labelNames: ['event'],
+      registers: [registry],
+    });
     new Gauge({
       name: 'siegel_session_streams',
       help: 'Live session streams of this replica',
@@ -211,6 +218,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
       stream.failures = 0;
       const revision = releaseRevision(granted.workload, granted.grants, granted.versions);
       stream.release(sealedResponse(granted, key), revision);
+      this.sent.inc({ event: 'release' });
     } catch (thrown) {
       this.refused(stream, asSiegelError(thrown));
     }
@@ -237,6 +245,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
       stream.held = new Map(states);
       stream.manifestVersion = manifest.record.version;
       stream.denied(error);
+      this.sent.inc({ event: 'denied' });
     } catch (thrown) {
       this.end(stream, thrown instanceof Denial ? thrown.error : asSiegelError(thrown));
     }
@@ -244,6 +253,7 @@ export class LiveSessions implements OnApplicationBootstrap, OnModuleDestroy {
 
   private end(stream: LiveSession, error: SiegelError): void {
     stream.end(error);
+    this.sent.inc({ event: 'end' });
     this.remove(stream);
   }
 }
