@@ -61,6 +61,9 @@ const START_MS = 90_000;
     }>();
     expect(checks.filter((check) => !check.ok)).toEqual([]);
     expect({ ok, code: finished.code }).toEqual({ ok: true, code: 0 });
+    expect(checks.find(({ name }) => name === 'witness')!.detail).toMatch(
+      /^siegel\.local\/witness cosigned /,
+    );
     expect(checks.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'key-release',
@@ -69,6 +72,7 @@ const START_MS = 90_000;
         'NATS',
         'vault demo',
         'auditor token',
+        'witness',
       ]),
     );
   });

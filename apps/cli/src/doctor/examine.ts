@@ -8,6 +8,7 @@ import { auditTokenCheck, manifestCheck, vaultCheck } from './credentials.js';
 import { natsCheck } from './nats.js';
 import { serviceChecks } from './services.js';
 import { vaultChecks } from './vaults.js';
+import { witnessCheck } from './witness.js';
 
 /** `siegel doctor`: all checks at once, printed in a fixed order. */
 export async function examine(options: DoctorOptions, terminal: Terminal): Promise<number> {
@@ -26,6 +27,7 @@ function checksOf(deployment: Deployment, options: DoctorOptions): Check[] {
   const { found } = deployment;
   const where = found?.path ?? 'no siegel.json; addresses from options and environment';
   const nats = found?.content.nats?.url;
+  const witness = found?.content.witness?.key;
   return [
     { name: 'deployment', run: async () => ({ ok: true, detail: where }) },
     ...serviceChecks(deployment, 'release'),
@@ -35,6 +37,7 @@ function checksOf(deployment: Deployment, options: DoctorOptions): Check[] {
     manifestCheck(deployment, tenant),
     vaultCheck(deployment, tenant, deployment.vault(options.vault)),
     auditTokenCheck(deployment),
+    ...(witness === undefined ? [] : [witnessCheck(deployment, tenant, witness)]),
   ];
 }
 
