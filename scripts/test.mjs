@@ -76,7 +76,8 @@ export async function test(args) {
     say('unit tests');
     add(await jest('unit', ['--maxWorkers=2'], args, outputs));
     say('whole-system tests');
-    add(await jest('system', ['--runInBand'], args, outputs));
+    // Each suite has processes, ports and folders of its own, and waits more than it works.
+    add(await jest('system', ['--maxWorkers=2'], args, outputs));
   } finally {
     rmSync(outputs, { recursive: true, force: true });
   }
