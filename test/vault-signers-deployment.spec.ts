@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createPublicKey, randomBytes, verify, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
+import { join } from 'node:path';
 import { fromPem, PublicKey, verifyLogDelegation } from '#pki';
 import { ed25519Verifier, openCheckpoint, parseVerifierKey } from '#transparency';
 import { HttpsJson } from '../apps/cli/src/demo/https-json.js';
 import { AzureWorld } from './azure-deployment.js';
+import { siegel as runSiegel } from './cli-command.js';
 import {
   certificateFor,
   eventually,
@@ -125,6 +127,31 @@ describe('a deployment whose signers are keys of a vault', () => {
     await expect(elsewhere).rejects.toMatchObject({ code: 'JWT_AUDIENCE_REFUSED' });
     const late = verifyLogDelegation(delegation, { ...expected, now: new Date(Date.now() + 8 * 86_400_000) });
     await expect(late).rejects.toMatchObject({ code: 'JWT_EXPIRED' });
+  });
+
+  it('is asked for by siegel audit verify, which believes no other authority', async () => {
+    const authorityFile = (key: PublicKey): string => {
+      const path = join(siegel.state, `authority-${key.thumbprint}.pem`);
+      writeFileSync(path, key.keyObject.export({ type: 'spki', format: 'pem' }));
+      return path;
+    };
+    const audit = (key: PublicKey) =>
+      runSiegel([
+        'audit',
+        'verify',
+        '--state',
+        siegel.state,
+        '--log-authority',
+        authorityFile(key),
+        '--json',
+      ]);
+    const good = await audit(log);
+    expect({ code: good.code, ok: good.json<{ ok: boolean }>().ok }).toEqual({ code: 0, ok: true });
+    const bad = await audit(mesh);
+    expect({ code: bad.code, error: bad.json<{ error: { code: string } }>().error.code }).toEqual({
+      code: 1,
+      error: 'AUTHORITY_REFUSED',
+    });
   });
 
   it('follows new versions of all three, old and new holding side by side', async () => {

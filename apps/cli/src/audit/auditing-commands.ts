@@ -48,6 +48,10 @@ export function registerAuditing(audit: Command, session: Session): void {
       'a promise (or an answer that holds one) that must be kept; several times',
       several,
     )
+    .option(
+      '--log-authority <file>',
+      'public key (PEM or JWK) in Key Vault that must delegate to the key of the log',
+    )
     .option('--promise-margin <seconds>', 'time that the log has to keep a promise', whole(86_400), 30)
     .option(...maxDelay)
     .option('--json', 'print one JSON object');

@@ -16,6 +16,7 @@ import { styleFor } from '../terminal/style.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { type KeyOptions, keysOf, readTrust } from './auditor-keys.js';
 import { exitCodeOf, fraudText } from './fraud-report.js';
+import { readAuthority, requireDelegation } from './log-authority.js';
 import { openPublishedLog, type PublishedLog } from './published-log.js';
 
 const MAX_CREDENTIAL_BYTES = 1024 * 1024;
@@ -25,6 +26,7 @@ const MAX_PROMISE_BYTES = 64 * 1024;
 export interface VerifyLogFlags extends KeyOptions, DeploymentOptions {
   readonly state?: string;
   readonly tiles?: string;
+  readonly logAuthority?: string;
   readonly promise?: readonly string[];
   readonly checkpoint?: readonly string[];
   readonly promiseMargin: number;
@@ -39,8 +41,11 @@ export async function verifyPublishedLog(flags: VerifyLogFlags, terminal: Termin
     (flags.checkpoint ?? []).map((file) => readCheckpoint(file, trust, terminal)),
   );
   const promises = await Promise.all((flags.promise ?? []).map((file) => readPromise(file, trust, terminal)));
+  const authority =
+    flags.logAuthority === undefined ? undefined : await readAuthority(flags.logAuthority, terminal);
   const files = await open(flags, trust, terminal);
   try {
+    if (authority) await requireDelegation(files, trust, authority, new Date());
     const report = await verifyLog(files, trust, {
       remembered,
       promises,

@@ -46,6 +46,10 @@ export const CLI_ERRORS = {
     "A named checkpoint or promise is not the log's, so it proves nothing.",
     'Check the file, and that --trust, --tenant or --log-key name the log that it is from.',
   ),
+  AUTHORITY_REFUSED: failed(
+    'The named authority does not delegate to the key of this log.',
+    'Check that the key is the one in the vault; if it is, do not believe this log, and ask who runs it.',
+  ),
   CREDENTIAL_MISSING: failed(
     'The service shows this only with a credential.',
     'Name the file with the token: --audit-token-file.',
