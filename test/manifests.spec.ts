@@ -252,7 +252,16 @@ describe('a change', () => {
     const { version } = (await siegel.admin.manifest(TENANT))!;
     await siegel.kill('nats-server');
     await siegel.ready();
-    await siegel.admin.setManifest(TENANT, generation('after the cut'), version);
+    // Every service finds the new broker in its own time; until the log has, the answer is a 503 that may be repeated.
+    await eventually('the log behind the new broker', async () => {
+      try {
+        await siegel.admin.setManifest(TENANT, generation('after the cut'), version);
+        return true;
+      } catch (error) {
+        if (/AUDIT_UNAVAILABLE|STORE_UNAVAILABLE/.test((error as Error).message)) return false;
+        throw error;
+      }
+    });
     await eventually(
       'the change in the other replica',
       async () => (await inForce(replica.service)) === 'after the cut',
