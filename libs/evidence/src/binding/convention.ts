@@ -58,7 +58,7 @@ export function isBindingConvention(name: string): name is BindingConvention {
 
 /** Why a binding does not hold. */
 export type BindingErrorCode =
-  /** The convention is absent or not implemented. */
+  /** The convention is absent, or none of those listed in BINDINGS. */
   | 'BINDING_UNKNOWN'
   /** The report data is something else than the convention demands. */
   | 'BINDING_MISMATCH'
