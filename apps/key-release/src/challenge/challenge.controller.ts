@@ -3,7 +3,7 @@ import { ChallengeMinter } from '#pki';
 import { jsonSchemaOf } from '#platform';
 import { Controller, Header, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CHALLENGES } from '../pipeline/release-pipeline.js';
+import { CHALLENGES } from '../pipeline/challenges.token.js';
 
 @ApiTags('enclaves')
 @Controller('v1')

@@ -1,4 +1,4 @@
-import { SiegelError, type ConditionRecord, type ErrorCode } from '#contracts';
+import { SiegelError, type ConditionRecord, type ErrorCode, type VerdictClaims } from '#contracts';
 import type { Condition, Decision } from '#policy';
 import type { z } from 'zod';
 
@@ -52,3 +52,29 @@ function show(value: Condition['expected']): string {
   const text = typeof value === 'object' ? value.join(' | ') : String(value);
   return text.length > 1_000 ? `${text.slice(0, 997)}...` : text;
 }
+
+/** Which failures are decisions, to be logged as denials; the others are outages, and nothing was decided. */
+export function asDenial(error: unknown): Denial | undefined {
+  if (error instanceof Denial) return error;
+  if (!(error instanceof SiegelError)) return undefined;
+  const { http } = error.entry;
+  const decided = http >= 400 && http < 500 && error.code !== 'RATE_LIMITED';
+  if (!decided) return undefined;
+  return new Denial(error, error.reason ?? { code: error.code, message: error.message.slice(0, 1_000) });
+}
+
+/** The refusal of evidence that the verifier did not accept. */
+export function rejected(verdict: VerdictClaims): Denial {
+  const { code, message, step } = verdict.error ?? {
+    code: 'UNVERIFIED',
+    message: 'the verifier gave no reason',
+  };
+  const reason = { code, message: (step === undefined ? message : `${step}: ${message}`).slice(0, 1_000) };
+  return Denial.of(
+    verdict.claims === undefined && malformed(code) ? 'EVIDENCE_MALFORMED' : 'EVIDENCE_REJECTED',
+    reason,
+  );
+}
+
+/** The verifier's codes that speak of the form of the quote, which the caller may know. */
+const malformed = (code: string): boolean => /^(QUOTE|EVIDENCE)_/.test(code) && !/SIGNATURE/.test(code);

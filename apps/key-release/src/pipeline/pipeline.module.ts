@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { SessionAuthentication } from '../session/session-authentication.js';
 import { SessionTokens } from '../session/session-token.js';
 import { CertificateIssuance } from './certificate-issuance.js';
+import { EvidenceGate } from './evidence-gate.js';
 import { ReleasePipeline } from './release-pipeline.js';
 import { SecretCollector } from './secret-collection.js';
 import { VerificationClient } from './verification.js';
@@ -16,7 +17,16 @@ import { VerificationClient } from './verification.js';
     SessionTokens,
     SessionAuthentication,
     ReleasePipeline,
+    EvidenceGate,
   ],
-  exports: [ReleasePipeline, SessionAuthentication, SessionTokens, VerificationClient],
+  exports: [
+    ReleasePipeline,
+    EvidenceGate,
+    SecretCollector,
+    CertificateIssuance,
+    SessionAuthentication,
+    SessionTokens,
+    VerificationClient,
+  ],
 })
 export class PipelineModule {}

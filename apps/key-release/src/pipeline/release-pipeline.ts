@@ -12,15 +12,15 @@ import type { ActiveManifest } from '../manifests/active-manifest.js';
 import { ManifestStore } from '../manifests/manifest-store.js';
 import { SessionTokens } from '../session/session-token.js';
 import { attestedClaims, evidenceEnvelope, evidenceRecord } from './attested-claims.js';
+import { CHALLENGES } from './challenges.token.js';
 import { CertificateIssuance, type IssuedCertificate } from './certificate-issuance.js';
-import { conditionRecords, Denial } from './denial.js';
+import { asDenial, conditionRecords, Denial, rejected } from './denial.js';
 import type { AttestationInput, Granted, ReleaseInput } from './interface.js';
+import { challengeNonce } from './presented-challenge.js';
 import { decideAgain } from './session-decision.js';
 import { earlier, renewed, tokenLifetime } from './session-life.js';
 import { SecretCollector, type CollectedSecrets } from './secret-collection.js';
 import { VerificationClient } from './verification.js';
-
-export const CHALLENGES = Symbol('CHALLENGES');
 
 type Grant = Extract<Decision, { outcome: 'granted' }>;
 
@@ -153,19 +153,7 @@ export class ReleasePipeline {
 
   private nonceOf(input: AttestationInput): Buffer | undefined {
     if (input.binding.challenge === undefined) return undefined;
-    const verdict = this.challenges.check(input.binding.challenge, new Date());
-    if (verdict.ok) return verdict.nonce;
-    const reason = { code: verdict.code, message: 'the challenge was not accepted' };
-    switch (verdict.code) {
-      case 'CHALLENGE_EXPIRED':
-        throw Denial.of('CHALLENGE_EXPIRED', reason);
-      case 'CHALLENGE_REPLAYED':
-        throw Denial.of('CHALLENGE_REPLAYED', reason);
-      case 'CHALLENGE_CACHE_FULL':
-        throw new SiegelError('OVERLOADED', { reason });
-      default:
-        throw Denial.of('CHALLENGE_INVALID', reason);
-    }
+    return challengeNonce(this.challenges, input.binding.challenge);
   }
 
   private judge(
@@ -349,16 +337,6 @@ export class ReleasePipeline {
   }
 }
 
-/** Which failures are decisions, to be logged as denials; the others are outages, and nothing was decided. */
-function asDenial(error: unknown): Denial | undefined {
-  if (error instanceof Denial) return error;
-  if (!(error instanceof SiegelError)) return undefined;
-  const { http } = error.entry;
-  const decided = http >= 400 && http < 500 && error.code !== 'RATE_LIMITED';
-  if (!decided) return undefined;
-  return new Denial(error, error.reason ?? { code: error.code, message: error.message.slice(0, 1_000) });
-}
-
 /** A refusal by the carrier belongs to the decision that was made before. */
 function within<T>(decision: Grant, step: () => T): T {
   try {
@@ -368,20 +346,5 @@ function within<T>(decision: Grant, step: () => T): T {
     throw denial ? denial.after(decision) : error;
   }
 }
-
-function rejected(verdict: VerdictClaims): Denial {
-  const { code, message, step } = verdict.error ?? {
-    code: 'UNVERIFIED',
-    message: 'the verifier gave no reason',
-  };
-  const reason = { code, message: (step === undefined ? message : `${step}: ${message}`).slice(0, 1_000) };
-  return Denial.of(
-    verdict.claims === undefined && malformed(code) ? 'EVIDENCE_MALFORMED' : 'EVIDENCE_REJECTED',
-    reason,
-  );
-}
-
-/** The verifier's codes that speak of the form of the quote, which the caller may know. */
-const malformed = (code: string): boolean => /^(QUOTE|EVIDENCE)_/.test(code) && !/SIGNATURE/.test(code);
 
 const reference = ({ record }: ActiveManifest) => ({ version: record.version, digest: record.digest });

@@ -15,7 +15,7 @@ import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { ManifestRecords } from '../manifests/manifest-records.js';
 import { MESH_CA } from '../pipeline/certificate-issuance.js';
-import { CHALLENGES } from '../pipeline/release-pipeline.js';
+import { CHALLENGES } from '../pipeline/challenges.token.js';
 import { TOKEN_KEYS } from '../session/session-token.js';
 import { Signers } from './signers.js';
 

@@ -26,7 +26,10 @@ export const AttestationGranted = z.strictObject({
     manifest: ManifestReference,
     grants: z.array(GrantRecord).max(256),
     certificate: CertificateRecord.optional(),
-    tokenId: z.string().max(64),
+    /** What held, where a protocol brings a policy of its own; the conditions of our manifests follow from its digest. */
+    conditions: z.array(ConditionRecord).max(64).optional(),
+    /** Absent where the protocol issues no attestation token. */
+    tokenId: z.string().max(64).optional(),
   }),
 });
 

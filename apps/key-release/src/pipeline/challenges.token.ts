@@ -1,0 +1,2 @@
+/** Injection token of the {@link ChallengeMinter}. */
+export const CHALLENGES = Symbol('CHALLENGES');
