@@ -15,7 +15,7 @@ export type {
   BindingInput,
   BindingProperties,
 } from './binding/convention.js';
-export { checkBinding, expectedReportData } from './binding/report-data.js';
+export { acceptableReportData, checkBinding, expectedReportData } from './binding/report-data.js';
 export type { BindingResult } from './binding/report-data.js';
 export { MAX_RUNTIME_DATA_BYTES, readRuntimeData } from './binding/runtime-data.js';
 export type { RuntimeDataContent } from './binding/runtime-data.js';

@@ -1,5 +1,4 @@
 import { AttestRequest, AttestResponse, SiegelError, type ReleasePayload } from '#contracts';
-import { isBindingConvention } from '#evidence';
 import { type PublicKey, sealJwe } from '#pki';
 import { jsonSchemaOf, schemaPipe } from '#platform';
 import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
@@ -9,6 +8,7 @@ import type { Granted } from '../pipeline/interface.js';
 import { ReleasePipeline } from '../pipeline/release-pipeline.js';
 import { TenantResolver } from '../tenants/tenant-resolver.js';
 import { boundKey } from './bound-key.js';
+import { presentedBinding } from './presented-binding.js';
 
 export const NATIVE_PROTOCOL = 'siegel';
 
@@ -35,7 +35,7 @@ export class AttestController {
     @Req() request: FastifyRequest,
   ): Promise<AttestResponse> {
     if (body.evidence === '') throw new SiegelError('EVIDENCE_EMPTY');
-    if (!isBindingConvention(body.binding)) throw new SiegelError('BINDING_UNKNOWN');
+    const binding = presentedBinding(body);
     const key = boundKey(body.publicKey);
     if (!key.canReceive) {
       throw new SiegelError('PUBLIC_KEY_INVALID', {
@@ -48,7 +48,7 @@ export class AttestController {
       evidence: Buffer.from(body.evidence, 'base64url'),
       format: body.format,
       binding: {
-        convention: body.binding,
+        ...binding,
         key,
         ...(body.challenge === undefined ? {} : { challenge: body.challenge }),
       },

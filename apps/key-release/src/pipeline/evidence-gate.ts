@@ -17,6 +17,7 @@ import type { z } from 'zod';
 import { AUDIT_EMITTER } from '../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { attestedClaims, evidenceEnvelope, evidenceRecord } from './attested-claims.js';
+import { bindingInput } from './binding-input.js';
 import { CHALLENGES } from './challenges.token.js';
 import { asDenial, conditionRecords, Denial, rejected } from './denial.js';
 import type { AttestationInput } from './interface.js';
@@ -209,11 +210,7 @@ function requireBinding(binding: EvidenceInput['binding'], reportDataHex: string
   const reportData = Buffer.from(reportDataHex, 'hex');
   const result =
     'convention' in binding
-      ? checkBinding(binding.convention, reportData, {
-          spki: binding.key.spki,
-          ...(nonce ? { nonce } : {}),
-          claims: binding.claims,
-        })
+      ? checkBinding(binding.convention, reportData, bindingInput(binding, nonce))
       : binding.check(reportData);
   if (result.ok) return;
   const name = 'convention' in binding ? binding.convention : binding.name;

@@ -1,8 +1,19 @@
 import type { AttestRequest, LogPromise, ReleasePayload } from '#contracts';
-import type { BindingConvention } from '#evidence';
+import type { BindingConvention, BindingInput } from '#evidence';
 import type { PublicKey } from '#pki';
 import type { Grants } from '#policy';
 import type { SessionClaims } from '../session/session-token.js';
+
+/** How the report data is said to bind a key, and what the convention needs besides the key to be checked. */
+export interface KeyBinding extends Pick<
+  BindingInput,
+  'claims' | 'runtimeData' | 'certificate' | 'configId'
+> {
+  readonly convention: BindingConvention;
+  /** The key that the evidence is said to bind. */
+  readonly key: PublicKey;
+  readonly challenge?: string;
+}
 
 /** What a wrapper protocol hands to the pipeline: evidence and the key that it is said to bind. */
 export interface AttestationInput {
@@ -11,14 +22,7 @@ export interface AttestationInput {
   readonly protocol: string;
   readonly evidence: Uint8Array;
   readonly format: AttestRequest['format'];
-  readonly binding: {
-    readonly convention: BindingConvention;
-    /** The key that the evidence is said to bind. */
-    readonly key: PublicKey;
-    readonly challenge?: string;
-    /** Serialized claims that the report data covers (convention `dice-claims`). */
-    readonly claims?: Uint8Array;
-  };
+  readonly binding: KeyBinding;
   /** What those claims say besides the key, as hex by name; believed once the binding holds. */
   readonly customClaims?: Readonly<Record<string, string>>;
   readonly workloadHint?: string;

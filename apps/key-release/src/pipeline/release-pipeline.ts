@@ -12,6 +12,7 @@ import type { ActiveManifest } from '../manifests/active-manifest.js';
 import { ManifestStore } from '../manifests/manifest-store.js';
 import { SessionTokens } from '../session/session-token.js';
 import { attestedClaims, evidenceEnvelope, evidenceRecord } from './attested-claims.js';
+import { bindingInput } from './binding-input.js';
 import { CHALLENGES } from './challenges.token.js';
 import { CertificateIssuance, type IssuedCertificate } from './certificate-issuance.js';
 import { asDenial, conditionRecords, Denial, rejected } from './denial.js';
@@ -163,12 +164,9 @@ export class ReleasePipeline {
     nonce: Buffer | undefined,
   ): Grant {
     if (!verdict.verified || !verdict.claims) throw rejected(verdict);
-    const { convention, key } = input.binding;
-    const binding = checkBinding(convention, Buffer.from(verdict.claims.reportData, 'hex'), {
-      spki: key.spki,
-      ...(nonce ? { nonce } : {}),
-      claims: input.binding.claims,
-    });
+    const { convention } = input.binding;
+    const reportData = Buffer.from(verdict.claims.reportData, 'hex');
+    const binding = checkBinding(convention, reportData, bindingInput(input.binding, nonce));
     if (!binding.ok) {
       throw Denial.of('BINDING_MISMATCH', {
         code: binding.code,

@@ -34,6 +34,18 @@ export const AttestRequest = z
       .max(256)
       .optional()
       .describe('The nonce of POST /v1/challenge, if report_data binds it.'),
+    certificate: base64url(8 * 1024)
+      .optional()
+      .describe('DER of the certificate of the key; with binding sha512-cert.'),
+    runtimeData: base64url(12 * 1024)
+      .optional()
+      .describe('Runtime data exactly as the enclave hashed it; with binding sha256-runtime-data.'),
+    claims: base64url(4 * 1024)
+      .optional()
+      .describe('CBOR claims exactly as the enclave hashed them; with binding dice-claims.'),
+    configId: base64url(32)
+      .optional()
+      .describe('SHA-256 of the application configuration; with binding fortanix-config, if there is one.'),
     workload: z
       .string()
       .max(128)

@@ -7,6 +7,8 @@ export interface BindingProperties {
   readonly bindsKey: boolean;
   /** True if a server's challenge can be committed to as well, so that freshness can be demanded. */
   readonly bindsChallenge: boolean;
+  /** What the enclave hashed besides or around the key, and a caller has to send. */
+  readonly carries?: keyof Omit<BindingInput, 'spki' | 'nonce'>;
   /** The rule in one line, for documentation and explanations. */
   readonly rule: string;
 }
@@ -26,16 +28,39 @@ export const BINDINGS = {
     bindsChallenge: false,
     rule: '[0,64) = SHA-512(SPKI DER)',
   },
+  'sha512-cert': {
+    bindsKey: true,
+    bindsChallenge: false,
+    carries: 'certificate',
+    rule: '[0,64) = SHA-512(certificate DER), the certificate being that of the key (SCONE: channel certificate of the runtime)',
+  },
+  'sha512-rsa-der': {
+    bindsKey: true,
+    bindsChallenge: false,
+    rule:
+      '[0,64) = SHA-512(RSA public key DER), either RSAPublicKey (PKCS #1) or SubjectPublicKeyInfo: which of them Anjuna hashes is ' +
+      'not documented',
+  },
   'sha256-runtime-data': {
     bindsKey: true,
     bindsChallenge: true,
+    carries: 'runtimeData',
     rule:
       '[0,32) = SHA-256(runtime data), [32,64) = zero; the runtime data is the SPKI (DER or PEM) or JSON with the key ' +
       'in "keys" (JWKS) and the challenge, base64url, in "nonce"',
   },
+  'fortanix-config': {
+    bindsKey: true,
+    bindsChallenge: false,
+    carries: 'configId',
+    rule:
+      '[0,32) = SHA-256(0x01, SHA-256(SPKI DER), configuration id), [32,64) = configuration id; without a configuration ' +
+      '[0,32) = SHA-256(SPKI DER), [32,64) = zero (Fortanix em-app: get_user_data)',
+  },
   'dice-claims': {
     bindsKey: true,
     bindsChallenge: false,
+    carries: 'claims',
     rule:
       '[0,32) = SHA-256(serialized CBOR claims), [32,64) = zero; the claims hold the hash of the SPKI DER in "pubkey-hash" ' +
       '(TCG DICE tagged evidence in an RA-TLS certificate)',
@@ -68,6 +93,8 @@ export type BindingErrorCode =
   | 'KEY_NOT_IN_RUNTIME_DATA'
   /** The presented key is not the one that the claims name. */
   | 'KEY_NOT_IN_CLAIMS'
+  /** The presented key is not the one that the certificate certifies. */
+  | 'KEY_NOT_IN_CERTIFICATE'
   /** An input is missing, empty, or of an impossible length. */
   | 'BINDING_INPUT_INVALID';
 
@@ -92,4 +119,8 @@ export interface BindingInput {
   readonly runtimeData?: Uint8Array | undefined;
   /** The serialized claims exactly as hashed by the enclave (convention `dice-claims` only). */
   readonly claims?: Uint8Array | undefined;
+  /** DER of the certificate that the enclave hashed (convention `sha512-cert` only). */
+  readonly certificate?: Uint8Array | undefined;
+  /** SHA-256 of the application configuration, 32 bytes (convention `fortanix-config` only). */
+  readonly configId?: Uint8Array | undefined;
 }

@@ -1,8 +1,15 @@
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { BINDING_CONVENTIONS, BINDINGS, checkBinding, expectedReportData } from '../index.js';
+import {
+  acceptableReportData,
+  BINDING_CONVENTIONS,
+  BINDINGS,
+  checkBinding,
+  expectedReportData,
+} from '../index.js';
 import type { BindingConvention } from '../index.js';
+import { SCONE_CERTIFICATE_PEM, SCONE_CERTIFICATE_SHA256, SCONE_REPORT_DATA } from './scone-recording.js';
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const spki = publicKey.export({ format: 'der', type: 'spki' });
@@ -49,6 +56,106 @@ describe('sha512-spki', () => {
     const data = hash('sha512', spki);
     expect(checkBinding('sha512-spki', data, { spki })).toEqual({ ok: true });
     expect(checkBinding('sha512-spki', data, { spki, nonce })).toMatchObject({ code: 'CHALLENGE_NOT_BOUND' });
+  });
+});
+
+const sconeCertificate = Buffer.from(SCONE_CERTIFICATE_PEM.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+const sconeChannel = {
+  spki: createPublicKey(SCONE_CERTIFICATE_PEM).export({ format: 'der', type: 'spki' }),
+  certificate: sconeCertificate,
+};
+
+describe('sha512-cert', () => {
+  const data = Buffer.from(SCONE_REPORT_DATA, 'hex');
+  const check = (input: Parameters<typeof checkBinding>[2]) => checkBinding('sha512-cert', data, input);
+
+  it('holds for the channel certificate and report data that a SCONE runtime sent', () => {
+    expect(check(sconeChannel)).toEqual({ ok: true });
+    expect(expectedReportData('sha512-cert', sconeChannel)).toEqual(data);
+    expect(hash('sha256', sconeCertificate).toString('hex')).toBe(SCONE_CERTIFICATE_SHA256);
+  });
+
+  it('refuses another key, another certificate of the key, no certificate, and a challenge', () => {
+    expect(check({ ...sconeChannel, spki })).toMatchObject({ code: 'KEY_NOT_IN_CERTIFICATE' });
+    const resigned = Buffer.from(sconeCertificate);
+    resigned[resigned.length - 1]! ^= 1;
+    expect(check({ ...sconeChannel, certificate: resigned })).toMatchObject({ code: 'BINDING_MISMATCH' });
+    expect(check({ spki: sconeChannel.spki })).toMatchObject({ code: 'BINDING_INPUT_INVALID' });
+    const trailing = Buffer.concat([sconeCertificate, Buffer.of(0)]);
+    expect(check({ ...sconeChannel, certificate: trailing })).toMatchObject({
+      code: 'BINDING_INPUT_INVALID',
+    });
+    expect(check({ ...sconeChannel, nonce })).toMatchObject({ code: 'CHALLENGE_NOT_BOUND' });
+  });
+});
+
+describe('sha512-rsa-der', () => {
+  const encodings = {
+    'PKCS #1': hash('sha512', other.export({ format: 'der', type: 'pkcs1' })),
+    SubjectPublicKeyInfo: hash('sha512', otherSpki),
+  };
+
+  it.each(Object.entries(encodings))('is the hash of the key as %s', (_name, data) => {
+    expect(checkBinding('sha512-rsa-der', data, { spki: otherSpki })).toEqual({ ok: true });
+  });
+
+  it('has exactly these two values, which differ', () => {
+    const values = acceptableReportData('sha512-rsa-der', { spki: otherSpki });
+    expect(values).toEqual(Object.values(encodings));
+    expect(values[0]).not.toEqual(values[1]);
+  });
+
+  it('refuses another key, a key of another kind, garbage, and a challenge', () => {
+    const check = (input: Parameters<typeof checkBinding>[2]) =>
+      checkBinding('sha512-rsa-der', encodings['PKCS #1'], input);
+    const third = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey;
+    expect(check({ spki: third.export({ format: 'der', type: 'spki' }) })).toMatchObject({
+      code: 'BINDING_MISMATCH',
+    });
+    expect(check({ spki })).toMatchObject({ code: 'BINDING_INPUT_INVALID' });
+    expect(check({ spki: otherSpki.subarray(1) })).toMatchObject({ code: 'BINDING_INPUT_INVALID' });
+    expect(check({ spki: otherSpki, nonce })).toMatchObject({ code: 'CHALLENGE_NOT_BOUND' });
+  });
+});
+
+describe('fortanix-config', () => {
+  const configId = Buffer.from('0d'.repeat(32), 'hex');
+  const plain = Buffer.concat([hash('sha256', spki), Buffer.alloc(32)]);
+  const configured = Buffer.concat([
+    hash('sha256', Buffer.concat([Buffer.of(1), hash('sha256', spki), configId])),
+    configId,
+  ]);
+  const check = (data: Uint8Array, input: Parameters<typeof checkBinding>[2]) =>
+    checkBinding('fortanix-config', data, input);
+
+  it('binds the key alone, or the key and a configuration', () => {
+    expect(check(plain, { spki })).toEqual({ ok: true });
+    expect(check(configured, { spki, configId })).toEqual({ ok: true });
+  });
+
+  it('refuses a swapped, forgotten or invented configuration, and another key', () => {
+    const swapped = Buffer.alloc(32, 0x0e);
+    const relabelled = Buffer.concat([configured.subarray(0, 32), swapped]);
+    for (const [data, input] of [
+      [configured, { spki, configId: swapped }],
+      [relabelled, { spki, configId: swapped }],
+      [configured, { spki }],
+      [plain, { spki, configId }],
+      [plain, { spki, configId: Buffer.alloc(32) }],
+      [configured, { spki: otherSpki, configId }],
+      [plain, { spki: otherSpki }],
+    ] as const) {
+      expect(check(data, input)).toMatchObject({ ok: false, code: 'BINDING_MISMATCH' });
+    }
+  });
+
+  it('refuses an identifier of another length, and a challenge', () => {
+    for (const length of [0, 31, 33]) {
+      expect(check(configured, { spki, configId: Buffer.alloc(length) })).toMatchObject({
+        code: 'BINDING_INPUT_INVALID',
+      });
+    }
+    expect(check(configured, { spki, configId, nonce })).toMatchObject({ code: 'CHALLENGE_NOT_BOUND' });
   });
 });
 
@@ -165,10 +272,16 @@ describe('any convention', () => {
   });
 
   it('accepts exactly the expected bytes: one flipped bit refuses', () => {
-    const inputs = {
+    const everything = {
       spki,
       runtimeData: jwks({ nonce: nonce.toString('base64url') }),
       claims: diceClaims,
+      configId: Buffer.alloc(32, 9),
+    };
+    const inputsOf = (convention: BindingConvention) => {
+      if (convention === 'sha512-rsa-der') return { spki: otherSpki };
+      if (convention === 'sha512-cert') return sconeChannel;
+      return everything;
     };
     fc.assert(
       fc.property(
@@ -177,6 +290,7 @@ describe('any convention', () => {
         fc.boolean(),
         (convention, bit, challenged) => {
           const withNonce = (challenged && BINDINGS[convention].bindsChallenge) || convention === 'raw-nonce';
+          const inputs = inputsOf(convention);
           const input = withNonce ? { ...inputs, nonce } : inputs;
           const data = expectedReportData(convention, input);
           expect(checkBinding(convention, data, input)).toEqual({ ok: true });
@@ -196,6 +310,8 @@ describe('any convention', () => {
           {
             spki: fc.uint8Array(),
             nonce: fc.uint8Array({ maxLength: 70 }),
+            certificate: fc.uint8Array({ maxLength: 300 }),
+            configId: fc.uint8Array({ maxLength: 40 }),
             runtimeData: fc.oneof(
               fc.uint8Array(),
               fc.json().map((j) => Buffer.from(j)),
