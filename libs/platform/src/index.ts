@@ -16,5 +16,6 @@ export { createHttpApplication, type HttpOptions } from './http/application.js';
 export { asHttpError, ProblemFilter, sendProblem } from './http/problem-filter.js';
 export { schemaPipe } from './http/schema-pipe.js';
 export { jsonSchemaOf, serveOpenApi } from './http/openapi.js';
+export * from './grpc/index.js';
 export { runService } from './lifecycle/run.js';
 export { readTrustFile, TRUST, type Trust } from './trust/trust.js';
