@@ -32,6 +32,21 @@ export type { RequestedNames, SubjectNames } from './subject-names.js';
 export { MAX_CSR_BYTES, parseCsr } from './certificate-request.js';
 export type { ParsedCsr } from './certificate-request.js';
 export { fromPem, toPem } from './certificate-pem.js';
+/** For certificates of other profiles than the mesh's. */
+export {
+  derBitString,
+  derElement,
+  derExplicit,
+  derImplicit,
+  derOctetString,
+  derOid,
+  derSequence,
+  derSet,
+  derTime,
+  derTrue,
+  derUnsigned,
+  derUtf8String,
+} from './der-writer.js';
 
 export { MAX_TOKEN_BYTES, signJws, verifyJws } from './jws.js';
 export type {
