@@ -63,3 +63,10 @@ export type {
   ReleaseCondition,
   ReleasePolicy,
 } from './akv-release-policy/grammar.js';
+
+export { evaluateMaaPolicy } from './maa-policy/evaluate-maa-policy.js';
+export type { MaaDecision, MaaRuleTrace } from './maa-policy/evaluate-maa-policy.js';
+export { parseMaaPolicy } from './maa-policy/parse-maa-policy.js';
+export { maaPolicyHash } from './maa-policy/policy-hash.js';
+export { MAX_MAA_POLICY_CHARACTERS, MaaPolicyError } from './maa-policy/syntax.js';
+export type { MaaClaim, MaaPolicy, MaaValue } from './maa-policy/syntax.js';
