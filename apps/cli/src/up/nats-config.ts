@@ -39,7 +39,7 @@ const bucketApi = (bucket: string): string[] => [`$KV.${bucket}.>`, ...streamApi
 /** Who may say and hear what; the auditor reads the events and can publish nothing but its own pull requests and acks. */
 const PERMISSIONS: Record<NatsUser, Permissions> = {
   quote_verifier: {
-    publish: [SUBJECTS.collateralChanged, ...bucketApi(BUCKETS.collateral)],
+    publish: [SUBJECTS.collateralChanged, SUBJECTS.auditAppend, ...bucketApi(BUCKETS.collateral)],
     subscribe: [SUBJECTS.verify, SUBJECTS.collateralChanged],
     responses: true,
   },

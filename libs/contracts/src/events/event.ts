@@ -7,6 +7,7 @@ import { ReleaseDenied, ReleaseGranted } from './release/release.js';
 import { SecretDeleted, SecretRotated, SecretSet, SecretWithdrawn } from './secret/secret.js';
 import { ServiceStarted, ServiceStopped, SignerChanged } from './service/service.js';
 import { SessionReappraised, SessionRevoked } from './session/session.js';
+import { TokenDrafted, TokenIssued, TokenRefused } from './token/token.js';
 import { base64url } from '../messages/verify.js';
 
 /** Every kind of event; strict, so that nothing unforeseen (a secret, a quote) can slip into the log. */
@@ -17,6 +18,9 @@ export const AuditEvent = z.discriminatedUnion('type', [
   ReleaseDenied,
   KeyReleased,
   KeyRefused,
+  TokenIssued,
+  TokenRefused,
+  TokenDrafted,
   ManifestSet,
   ManifestRefused,
   SecretSet,
