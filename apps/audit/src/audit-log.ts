@@ -8,6 +8,7 @@ import { type AuditKeys, readAuditKeys } from './keys.js';
 import { Reader } from './query/reader.js';
 import { Sequencer } from './sequencing/sequencer.js';
 import { StateLock } from './store/state-lock.js';
+import type { TileSettings } from './tree/tile-store.js';
 import { type WitnessAddress, parseWitnesses } from './tree/witness-client.js';
 
 /** Package version, as the service's own events state it. */
@@ -32,8 +33,8 @@ export class AuditLog {
     readonly sequencer: Sequencer,
     readonly follower: Follower,
     readonly reader: Reader,
-    /** Folder with one folder of tiles per log. */
-    readonly treeFolder: string,
+    /** Where the logs are published. */
+    readonly tiles: TileSettings,
     private readonly lock: StateLock,
     private readonly simulation: boolean,
   ) {}
@@ -47,8 +48,8 @@ export class AuditLog {
     const paths = {
       logPath: join(folder, 'log.db'),
       indexPath: join(folder, 'index.db'),
-      treeFolder: join(folder, 'tree'),
     };
+    const tiles: TileSettings = { kind: 'folder', folder: join(folder, 'tree') };
     const own = { ...keys.emitter, instance: environment.SIEGEL_INSTANCE };
     const sequencer: Sequencer = new Sequencer({
       committer: {
@@ -68,6 +69,7 @@ export class AuditLog {
     const follower = new Follower(
       {
         ...paths,
+        tiles,
         logs: keys.logs,
         logKey: keys.logKey,
         witnesses: readWitnesses(environment.SIEGEL_AUDIT_WITNESSES),
@@ -87,7 +89,7 @@ export class AuditLog {
       sequencer,
       follower,
       reader,
-      paths.treeFolder,
+      tiles,
       lock,
       environment.SIEGEL_SIMULATION,
     );

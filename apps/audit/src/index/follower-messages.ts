@@ -1,12 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import type { OwnLog } from '../own-log.js';
+import type { TileSettings } from '../tree/tile-store.js';
 import type { WitnessAddress } from '../tree/witness-client.js';
 
 /** What the follower thread is started with. */
 export interface FollowerData {
   logPath: string;
   indexPath: string;
-  treeFolder: string;
+  tiles: TileSettings;
   logs: OwnLog[];
   logKey: KeyObject;
   witnesses: WitnessAddress[];

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openLogForReading } from '../store/log-database.js';
+import { openTileStore } from '../tree/tile-store.js';
 import { TreePublisher } from '../tree/tree-publisher.js';
+import { sqliteTreeSource } from '../tree/tree-source.js';
 import { WitnessClient } from '../tree/witness-client.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
 import { openIndexForWriting } from './index-database.js';
@@ -11,7 +13,7 @@ const GATHER_MS = 40;
 /** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
 const YIELD_MS = 20;
 
-const { logPath, indexPath, treeFolder, logs, logKey, witnesses, checkpointIntervalMs } =
+const { logPath, indexPath, tiles, logs, logKey, witnesses, checkpointIntervalMs } =
   workerData as FollowerData;
 const port = parentPort!;
 const tell = (message: FollowerMessage) => port.postMessage(message);
@@ -24,7 +26,10 @@ const clientsOf = () =>
     (address) =>
       new WitnessClient(address, (message) => tell({ kind: 'problem', message: `witness: ${message}` })),
   );
-const publishers = logs.map((own) => new TreePublisher(own, log, logKey, treeFolder, clientsOf()));
+const publishers = logs.map(
+  (own) =>
+    new TreePublisher(own, sqliteTreeSource(log, own.origin), logKey, openTileStore(tiles, own), clientsOf()),
+);
 
 let indexing = false;
 let closing = false;

@@ -23,7 +23,7 @@ async function rebuild(): Promise<{ restored: number; indexed: number }> {
     const store = join(folder, 'log.db');
     let restored = 0;
     if (!existsSync(store)) {
-      restored = await restoreStore(store, join(folder, 'tree'), logs, logKey);
+      restored = await restoreStore(store, { kind: 'folder', folder: join(folder, 'tree') }, logs, logKey);
       // Positions may be others than before: everything is distributed again, and recognised by its index.
       rmSync(join(folder, 'distributed'), { force: true });
     }

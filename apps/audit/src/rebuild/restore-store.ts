@@ -13,13 +13,11 @@ import {
 } from '#transparency';
 import { type KeyObject, createPublicKey, sign } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { OwnLog } from '../own-log.js';
 import { EntryTable } from '../sequencing/entry-table.js';
 import { Numbering, place } from '../sequencing/numbering.js';
 import { openLogForWriting, StoreError } from '../store/log-database.js';
-import { FileTileStorage } from '../tree/file-tile-storage.js';
-import { CHECKPOINT } from '../tree/tree-publisher.js';
+import { CHECKPOINT, type TileSettings, openTileStore } from '../tree/tile-store.js';
 
 /** One entry of a published log, with the time that its emitter gave it. */
 interface Published {
@@ -35,8 +33,12 @@ interface Published {
  * checkpoint, which is known only at the end.
  * @throws StoreError, TransparencyError
  */
-async function* publishedEntries(log: OwnLog, folder: string, logKey: KeyObject): AsyncGenerator<Published> {
-  const storage = new FileTileStorage(join(folder, log.name));
+async function* publishedEntries(
+  log: OwnLog,
+  tiles: TileSettings,
+  logKey: KeyObject,
+): AsyncGenerator<Published> {
+  const storage = openTileStore(tiles, log);
   const note = await storage.read(CHECKPOINT);
   if (!note) return;
   const { size, root } = openCheckpoint(
@@ -85,7 +87,7 @@ async function* merged(sources: AsyncGenerator<Published>[]): AsyncGenerator<Pub
  */
 export async function restoreStore(
   path: string,
-  treeFolder: string,
+  tiles: TileSettings,
   logs: readonly OwnLog[],
   logKey: KeyObject,
 ): Promise<number> {
@@ -96,7 +98,7 @@ export async function restoreStore(
   };
   remove();
   try {
-    const count = await fill(draft, treeFolder, logs, logKey);
+    const count = await fill(draft, tiles, logs, logKey);
     renameSync(draft, path);
     return count;
   } catch (error) {
@@ -107,7 +109,7 @@ export async function restoreStore(
 
 async function fill(
   draft: string,
-  treeFolder: string,
+  tiles: TileSettings,
   logs: readonly OwnLog[],
   logKey: KeyObject,
 ): Promise<number> {
@@ -129,7 +131,7 @@ async function fill(
       batches.delete(log);
     };
     for await (const { log, index, entry, event, time: at } of merged(
-      logs.map((each) => publishedEntries(each, treeFolder, logKey)),
+      logs.map((each) => publishedEntries(each, tiles, logKey)),
     )) {
       // The store's time never decreases with the position.
       time = Math.max(time, at);

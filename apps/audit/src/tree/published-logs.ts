@@ -1,10 +1,8 @@
 import { SiegelError } from '#contracts';
 import { Inject, Injectable } from '@nestjs/common';
-import { join } from 'node:path';
 import { AuditLog } from '../audit-log.js';
 import type { OwnLog } from '../own-log.js';
-import { FileTileStorage } from './file-tile-storage.js';
-import { CHECKPOINT } from './tree-publisher.js';
+import { CHECKPOINT, type TileStore, openTileStore } from './tile-store.js';
 
 /** The logs as they are published: tiles and checkpoint on the disk. */
 @Injectable()
@@ -19,8 +17,8 @@ export class PublishedLogs {
     return log;
   }
 
-  storage(log: OwnLog): FileTileStorage {
-    return new FileTileStorage(join(this.audit.treeFolder, log.name));
+  storage(log: OwnLog): TileStore {
+    return openTileStore(this.audit.tiles, log);
   }
 
   /** The signed note; what witnesses added to it may come a moment later. @throws SiegelError NOT_FOUND */

@@ -16,7 +16,9 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { EntryTable } from '../sequencing/entry-table.js';
 import { openLogForWriting } from '../store/log-database.js';
+import { FileTileStorage } from './file-tile-storage.js';
 import { TreePublisher } from './tree-publisher.js';
+import { sqliteTreeSource } from './tree-source.js';
 
 const log = { id: 0, origin: 'siegel.test/default', kid: 'k', name: 'default' };
 const { privateKey } = generateKeyPairSync('ed25519');
@@ -54,7 +56,13 @@ function commit(count: number): void {
   size += count;
 }
 
-const publisher = () => new TreePublisher(log, database, privateKey, join(folder, 'tree'));
+const publisher = () =>
+  new TreePublisher(
+    log,
+    sqliteTreeSource(database, log.origin),
+    privateKey,
+    new FileTileStorage(join(folder, 'tree/default')),
+  );
 const rootOf = (n: number) => {
   const frontier = Frontier.empty();
   for (let i = 0; i < n; i++) frontier.append(leafHash(entry(i)));

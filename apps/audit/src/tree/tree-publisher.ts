@@ -13,14 +13,12 @@ import {
   signCheckpoint,
 } from '#transparency';
 import { type KeyObject, createPublicKey } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { join } from 'node:path';
 import type { OwnLog } from '../own-log.js';
 import { StoreError } from '../store/log-database.js';
-import { FileTileStorage } from './file-tile-storage.js';
+import { CHECKPOINT, type TileStore } from './tile-store.js';
+import type { TreeSource } from './tree-source.js';
 import type { WitnessClient } from './witness-client.js';
 
-export const CHECKPOINT = 'checkpoint';
 const MAX_STEP = 256 * 64;
 
 /**
@@ -29,11 +27,8 @@ const MAX_STEP = 256 * 64;
  * functions of the committed entries alone, no second history can come of it.
  */
 export class TreePublisher {
-  readonly storage: FileTileStorage;
   readonly #signer: NoteSigner;
   readonly #verifier: NoteVerifier;
-  readonly #entries: StatementSync;
-  readonly #size: StatementSync;
   #head: TreeHead | undefined;
   /** Those that have not cosigned the head. */
   #wanted: readonly WitnessClient[] = [];
@@ -41,23 +36,14 @@ export class TreePublisher {
 
   constructor(
     readonly log: OwnLog,
-    database: DatabaseSync,
+    private readonly source: TreeSource,
     logKey: KeyObject,
-    folder: string,
+    readonly storage: TileStore,
     private readonly witnesses: readonly WitnessClient[] = [],
   ) {
-    this.storage = new FileTileStorage(join(folder, log.name));
     this.#wanted = witnesses;
     this.#signer = ed25519Signer(log.origin, logKey);
     this.#verifier = ed25519Verifier(log.origin, createPublicKey(logKey));
-    const row = 'SELECT id FROM logs WHERE origin = ?';
-    const { id } = database.prepare(row).get(log.origin) as { id: number };
-    this.#entries = database.prepare(
-      `SELECT entry FROM entries WHERE log_id = ${id} AND idx >= ? AND idx < ? ORDER BY idx`,
-    );
-    this.#size = database.prepare(
-      `SELECT coalesce(max(idx) + 1, 0) AS size FROM entries WHERE log_id = ${id}`,
-    );
   }
 
   /** The head that the checkpoint file states. @throws StoreError, TransparencyError */
@@ -65,7 +51,7 @@ export class TreePublisher {
     if (this.#head) return this.#head;
     const note = await this.storage.read(CHECKPOINT);
     this.#head = note ? openCheckpoint(note, this.log.origin, this.#verifier) : { size: 0, root: EMPTY_ROOT };
-    const committed = this.#committed();
+    const committed = await this.source.committed();
     if (committed < this.#head.size) {
       throw new StoreError(
         `${this.log.origin}: the store has ${committed} entries, but a checkpoint of ${this.#head.size} was published; ` +
@@ -78,12 +64,10 @@ export class TreePublisher {
   /** Publishes what was committed since; the new head, or undefined if there is nothing new. */
   async publish(): Promise<TreeHead | undefined> {
     const published = await this.head();
-    const size = Math.min(this.#committed(), published.size + MAX_STEP);
+    const size = Math.min(await this.source.committed(), published.size + MAX_STEP);
     if (size === published.size) return undefined;
     const recorder = new FullTileRecorder(this.storage);
-    const head = await extendTiles(recorder, published, size, (start, end) =>
-      (this.#entries.all(start, end) as unknown as { entry: Uint8Array }[]).map(({ entry }) => entry),
-    );
+    const head = await extendTiles(recorder, published, size, this.source.entries);
     await this.storage.write(CHECKPOINT, Buffer.from(this.#sign(head)));
     this.#head = head;
     this.#wanted = this.witnesses;
@@ -116,10 +100,6 @@ export class TreePublisher {
   #sign(head: TreeHead): string {
     const checkpoint = { origin: this.log.origin, size: head.size, root: head.root, extensions: [] };
     return signCheckpoint(checkpoint, [this.#signer]);
-  }
-
-  #committed(): number {
-    return (this.#size.get() as { size: number }).size;
   }
 }
 

@@ -15,7 +15,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openLogForWriting } from '../store/log-database.js';
-import { CHECKPOINT, TreePublisher } from './tree-publisher.js';
+import { FileTileStorage } from './file-tile-storage.js';
+import { CHECKPOINT } from './tile-store.js';
+import { TreePublisher } from './tree-publisher.js';
+import { sqliteTreeSource } from './tree-source.js';
 import { parseWitnesses, WitnessClient } from './witness-client.js';
 
 const ORIGIN = 'siegel.test/default';
@@ -40,9 +43,13 @@ describe('a publisher with a witness', () => {
   const publisher = (): TreePublisher => {
     const address = { url: `http://127.0.0.1:${port}`, vkey: witness.verifierKey };
     const client = new WitnessClient(address, (message) => problems.push(message));
-    return new TreePublisher({ id: 0, origin: ORIGIN, kid: 'k', name: 'default' }, database, logKey, folder, [
-      client,
-    ]);
+    return new TreePublisher(
+      { id: 0, origin: ORIGIN, kid: 'k', name: 'default' },
+      sqliteTreeSource(database, ORIGIN),
+      logKey,
+      new FileTileStorage(join(folder, 'default')),
+      [client],
+    );
   };
   const append = (entries: number): void => {
     const insert = database.prepare(
