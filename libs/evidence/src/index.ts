@@ -17,6 +17,8 @@ export type {
 } from './binding/convention.js';
 export { acceptableReportData, checkBinding, expectedReportData } from './binding/report-data.js';
 export type { BindingResult } from './binding/report-data.js';
+export { readTrusteeKey, trusteeKeySpki, trusteeRuntimeData } from './binding/trustee-runtime-data.js';
+export type { TrusteeKey } from './binding/trustee-runtime-data.js';
 export { MAX_RUNTIME_DATA_BYTES, readRuntimeData } from './binding/runtime-data.js';
 export type { RuntimeDataContent } from './binding/runtime-data.js';
 export { parseRaTlsCertificate } from './ra-tls/parse-ra-tls-certificate.js';

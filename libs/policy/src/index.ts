@@ -27,6 +27,7 @@ export type {
   DecisionRequest,
   GramineGrant,
   Grants,
+  ResourceGrant,
   SecretGrant,
 } from './decision/decision.js';
 export { appraisePlatform } from './decision/appraise-platform.js';

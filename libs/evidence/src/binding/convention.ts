@@ -49,6 +49,14 @@ export const BINDINGS = {
       '[0,32) = SHA-256(runtime data), [32,64) = zero; the runtime data is the SPKI (DER or PEM) or JSON with the key ' +
       'in "keys" (JWKS) and the challenge, base64url, in "nonce"',
   },
+  'trustee-runtime-data': {
+    bindsKey: true,
+    bindsChallenge: true,
+    carries: 'runtimeData',
+    rule:
+      '[0,48) = SHA-384(runtime data), [48,64) = zero; the runtime data is canonical JSON with the key in "tee-pubkey" and the ' +
+      'challenge, base64, in "nonce" (Trustee KBS protocol)',
+  },
   'fortanix-config': {
     bindsKey: true,
     bindsChallenge: false,
@@ -115,7 +123,7 @@ export interface BindingInput {
   readonly spki?: Uint8Array | undefined;
   /** The server's challenge as raw bytes, if one was used. */
   readonly nonce?: Uint8Array | undefined;
-  /** The runtime data exactly as hashed by the enclave (convention `sha256-runtime-data` only). */
+  /** The runtime data exactly as hashed by the enclave (conventions `sha256-runtime-data` and `trustee-runtime-data`). */
   readonly runtimeData?: Uint8Array | undefined;
   /** The serialized claims exactly as hashed by the enclave (convention `dice-claims` only). */
   readonly claims?: Uint8Array | undefined;

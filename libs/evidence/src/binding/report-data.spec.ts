@@ -240,6 +240,14 @@ describe('raw-nonce', () => {
   });
 });
 
+/** As a Trustee client hashes it; the convention's own tests are in trustee-runtime-data.spec.ts. */
+const trusteeData = Buffer.from(
+  JSON.stringify({
+    nonce: nonce.toString('base64'),
+    'tee-pubkey': { alg: 'ECDH-ES+A256KW', ...publicKey.export({ format: 'jwk' }) },
+  }),
+);
+
 describe('any convention', () => {
   it('refuses unknown and absent names, including names of Object.prototype', () => {
     for (const name of ['', 'md5-spki', 'constructor', '__proto__', 'toString']) {
@@ -281,6 +289,7 @@ describe('any convention', () => {
     const inputsOf = (convention: BindingConvention) => {
       if (convention === 'sha512-rsa-der') return { spki: otherSpki };
       if (convention === 'sha512-cert') return sconeChannel;
+      if (convention === 'trustee-runtime-data') return { spki, runtimeData: trusteeData };
       return everything;
     };
     fc.assert(

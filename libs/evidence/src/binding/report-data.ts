@@ -13,6 +13,7 @@ import {
   spkiOf,
 } from './inputs.js';
 import { holdsKey, readRuntimeData } from './runtime-data.js';
+import { readTrusteeRuntimeData } from './trustee-runtime-data.js';
 
 const HALF = REPORT_DATA_BYTES / 2;
 
@@ -71,6 +72,22 @@ export function acceptableReportData(convention: BindingConvention, input: Bindi
         );
       }
       return [halves(sha256(data))];
+    }
+    case 'trustee-runtime-data': {
+      const data = runtimeDataOf(input);
+      const nonce = nonceOf(input);
+      const bound = readTrusteeRuntimeData(data);
+      if (!sameBytes(bound.spki, spkiOf(input)))
+        throw new BindingError('KEY_NOT_IN_RUNTIME_DATA', 'the presented key is not "tee-pubkey"');
+      if (nonce && !sameBytes(bound.nonce, nonce)) {
+        throw new BindingError(
+          'CHALLENGE_NOT_BOUND',
+          'the runtime data does not repeat the challenge in "nonce"',
+        );
+      }
+      const expected = Buffer.alloc(REPORT_DATA_BYTES);
+      createHash('sha384').update(data).digest().copy(expected);
+      return [expected];
     }
     case 'fortanix-config': {
       const key = sha256(spkiOf(input));
@@ -152,5 +169,7 @@ function halves(low: Uint8Array, high?: Uint8Array): Buffer {
   return data;
 }
 
+const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
+  a?.length === b.length && timingSafeEqual(a, b);
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const sha512 = (bytes: Uint8Array): Buffer => createHash('sha512').update(bytes).digest();

@@ -51,6 +51,14 @@ export interface Grants {
   readonly onDegraded: 'event' | 'revoke';
   /** Only where the manifest says what Gramine's Secret Provisioning may carry. */
   readonly gramine?: GramineGrant;
+  /** Only where the manifest names resources for Trustee's KBS protocol; by path. */
+  readonly trustee?: ReadonlyMap<string, ResourceGrant>;
+}
+
+/** A resource of Trustee's KBS protocol: a secret of the workload, and how its text stands for bytes. */
+export interface ResourceGrant {
+  readonly secret: SecretGrant;
+  readonly encoding: GramineEncoding;
 }
 
 /** What Gramine's Secret Provisioning carries: one secret, or all of them as one JSON text. */

@@ -2,7 +2,8 @@ import { durationSeconds } from '../manifest/formats.js';
 import type { Manifest, SecretEntry, Workload } from '../manifest/schema.js';
 import type { GramineSection } from '../manifest/gramine-schema.js';
 import { secretAlias } from '../manifest/secret-alias.js';
-import type { CertificateGrant, GramineGrant, Grants, SecretGrant } from './decision.js';
+import type { TrusteeSection } from '../manifest/trustee-schema.js';
+import type { CertificateGrant, GramineGrant, Grants, ResourceGrant, SecretGrant } from './decision.js';
 
 export const DEFAULT_CERTIFICATE_TTL_SECONDS = 24 * 3600;
 export const MAX_CERTIFICATE_TTL_SECONDS = 90 * 86_400;
@@ -29,11 +30,13 @@ export function compileGrants(
 ): Grants {
   const { certificate, argv } = workload;
   const { ttl, lifetime, onDegraded } = workload.session ?? defaults?.session ?? {};
+  const secrets = Object.freeze((workload.secrets ?? []).map(secretGrant));
   const grants: Grants = {
-    secrets: Object.freeze((workload.secrets ?? []).map(secretGrant)),
+    secrets,
     ...(certificate ? { certificate: certificateGrant(name, certificate, scope) } : {}),
     ...(argv ? { argv: Object.freeze([...argv]) } : {}),
     ...(workload.gramine ? { gramine: gramineGrant(workload.gramine, workload.secrets ?? []) } : {}),
+    ...(workload.trustee ? { trustee: resourceGrants(workload.trustee, secrets) } : {}),
     env: Object.freeze({ ...workload.env }),
     tokenTtlSeconds: clamp(ttl, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS),
     sessionLifetimeSeconds: clamp(
@@ -59,6 +62,20 @@ function gramineGrant(
     ...(chosen === undefined ? {} : { secret: chosen }),
     encoding: encoding ?? 'none',
   });
+}
+
+function resourceGrants(
+  { resources }: TrusteeSection,
+  secrets: readonly SecretGrant[],
+): ReadonlyMap<string, ResourceGrant> {
+  const granted = new Map<string, ResourceGrant>();
+  for (const { path, secret: alias, encoding } of resources) {
+    // That there is exactly one is the lint's to demand; where it was not asked, there is no resource.
+    const [secret, ...others] = secrets.filter(({ objectAlias }) => objectAlias === alias);
+    if (secret && others.length === 0)
+      granted.set(path, Object.freeze({ secret, encoding: encoding ?? 'none' }));
+  }
+  return granted;
 }
 
 function secretGrant(entry: SecretEntry): SecretGrant {

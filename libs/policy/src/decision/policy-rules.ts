@@ -7,8 +7,15 @@ import type { Rule } from './conditions.js';
 /** Accepted where the manifest says nothing. On AKS no SGX node is better than SWHardeningNeeded. */
 export const DEFAULT_TCB_ACCEPT = Object.freeze(['UpToDate', 'SWHardeningNeeded'] as const);
 export const DEFAULT_BINDING: BindingConvention = 'sha256-spki';
-/** Gramine binds the key itself up to 1.7, and claims that hold its hash since 1.8. */
-const GRAMINE_BINDINGS: readonly BindingConvention[] = ['sha256-spki', 'dice-claims'];
+/** What is accepted where the manifest names no convention: that of the native protocol, and those of the protocols it opens. */
+function presetBindings({ gramine, trustee }: Workload): readonly BindingConvention[] {
+  return [
+    DEFAULT_BINDING,
+    // Gramine binds the key itself up to 1.7, and claims that hold its hash since 1.8.
+    ...(gramine ? (['dice-claims'] as const) : []),
+    ...(trustee ? (['trustee-runtime-data'] as const) : []),
+  ];
+}
 
 /** All conditions of a workload but its identity, in the order in which a denial names the first that fails. */
 export function policyRules(workload: Workload, defaults: Manifest['defaults'], releases: boolean): Rule[] {
@@ -17,11 +24,7 @@ export function policyRules(workload: Workload, defaults: Manifest['defaults'], 
     ...debugRules(workload),
     ...tcbRules(workload.tcb ?? defaults?.tcb ?? {}),
     ...platformRules(workload.platform ?? defaults?.platform ?? {}),
-    ...bindingRules(
-      workload.binding ?? defaults?.binding ?? {},
-      releases,
-      workload.gramine ? GRAMINE_BINDINGS : [DEFAULT_BINDING],
-    ),
+    ...bindingRules(workload.binding ?? defaults?.binding ?? {}, releases, presetBindings(workload)),
   ];
 }
 

@@ -8,6 +8,7 @@ import { lintOverlaps } from './overlap-lint.js';
 import { duplicates, warning } from './rule.js';
 import type { WorkloadView } from './rule.js';
 import { lintDefaults, lintTrust } from './tcb-lint.js';
+import { lintTrustee } from './trustee-lint.js';
 
 /** Everything that a well-formed manifest can still get wrong. */
 export function lintWorkloads(
@@ -41,6 +42,7 @@ export function lintWorkloads(
     lintTrust(view, report);
     lintDelivery(view, report);
     lintGramine(view, report);
+    lintTrustee(view, report);
     lintLifetimes(view, report);
   }
   lintOverlaps(views, report);

@@ -103,6 +103,16 @@ export const FORMATS = {
     pattern: /^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u,
     what: 'an absolute file path without empty, "." or ".." segments',
   },
+  resourcePath: {
+    code: 'RESOURCE_PATH_INVALID',
+    // Names of Trustee's resources: each part begins with a letter, a digit, "_" or "-", and goes on with these or ".".
+    pattern: /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}(?:\/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}){2}$/,
+    what: 'repository/type/tag, each of up to 80 letters, digits, "_", "-" and inner "."',
+    repair: (text) => {
+      const path = text.replace(/^kbs:\/\/[^/]*/, '').replace(/^\/+/, '');
+      return FORMATS.resourcePath.pattern.test(path) ? path : undefined;
+    },
+  },
   mode: {
     code: 'MODE_INVALID',
     pattern: /^0?[0-7]{3}$/,
@@ -176,6 +186,7 @@ export type FormatName =
   | 'objectAlias'
   | 'envName'
   | 'path'
+  | 'resourcePath'
   | 'mode'
   | 'duration'
   | 'dnsName'

@@ -11,6 +11,10 @@ const workload = (lines: string, identity = `{ mrenclave: [${E}] }`) =>
 const identity = (value: string) => workload('debug: false', value);
 const secret = (fields: string) =>
   workload(`secrets:\n  - { vault: prod, objectName: a, objectType: secret, ${fields} }`);
+const resources = (entries: string) =>
+  workload(
+    `secrets: [{ vault: prod, objectName: A, objectType: secret, as: env }]\ntrustee: { resources: [{ ${entries} }] }`,
+  );
 const bare = (lines: string) =>
   `siegel: v1\nworkloads:\n  w:\n    identity: { mrenclave: [${E}] }\n    ${lines}\n`;
 
@@ -264,6 +268,18 @@ const ROWS: Row[] = [
     ),
   ],
   ['KEY_NOT_USED', 'error', workload('gramine: { delivery: json-bundle, ‸secret: A }')],
+  ['RESOURCE_PATH_INVALID', 'error', resources('path: ‸a/b, secret: A')],
+  ['RESOURCE_PATH_INVALID', 'error', resources('path: ‸a/../c, secret: A')],
+  ['RESOURCE_PATH_INVALID', 'error', resources('path: ‸kbs:///a/b/c, secret: A'), 'a/b/c'],
+  ['RESOURCE_PATH_REPEATED', 'error', resources('path: a/b/c, secret: A }, { path: ‸a/b/c, secret: A')],
+  ['RESOURCE_SECRET_UNKNOWN', 'error', resources('path: a/b/c, secret: ‸AA'), 'A'],
+  [
+    'RESOURCE_BINDING_UNFIT',
+    'error',
+    workload(
+      'binding: { convention: sha256-spki }\nsecrets: [{ vault: prod, objectName: A, objectType: secret, as: env }]\n‸trustee: { resources: [{ path: a/b/c, secret: A }] }',
+    ),
+  ],
   ['GRAMINE_SECRET_MISSING', 'error', workload('‸gramine: { delivery: raw16 }')],
   [
     'GRAMINE_SECRET_MISSING',

@@ -4,6 +4,7 @@ import { FORMATS } from './formats.js';
 import { GramineSchema } from './gramine-schema.js';
 import { IdentitySchema } from './identity-schema.js';
 import { list, prose, text } from './schema-parts.js';
+import { TrusteeSchema } from './trustee-schema.js';
 
 /** TCB statuses in Intel's words (sgx_qve_header.h), best first; `Revoked` is known so that it can be refused by name. */
 export const TCB_STATUSES = [
@@ -164,6 +165,7 @@ export const WorkloadSchema = z.strictObject({
     .describe('Plain values that are no secrets'),
   session: SessionSchema.optional(),
   gramine: GramineSchema.optional().describe("What Gramine's Secret Provisioning clients receive"),
+  trustee: TrusteeSchema.optional().describe("Resources for clients of Trustee's KBS protocol"),
 });
 
 export const ManifestSchema = z.strictObject({
