@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Committer, type IncomingEvent } from '../../apps/audit/src/sequencing/committer.js';
+import { Committer } from '../../apps/audit/src/sequencing/committer.js';
+import type { IncomingEvent } from '../../apps/audit/src/sequencing/placer.js';
 import { OwnEmitter } from '../../apps/audit/src/sequencing/own-events.js';
 import { openLogForWriting } from '../../apps/audit/src/store/log-database.js';
 import { type AuditDeployment, ORIGIN } from '../../test/audit-deployment.js';

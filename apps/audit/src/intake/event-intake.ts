@@ -3,7 +3,7 @@ import type { Trust } from '#platform';
 import canonicalize from 'canonicalize';
 import { verify } from 'node:crypto';
 import type { Anomaly } from '../sequencing/anomalies.js';
-import type { IncomingEvent } from '../sequencing/committer.js';
+import type { IncomingEvent } from '../sequencing/placer.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

@@ -15,6 +15,7 @@ import { type KeyObject, createPublicKey, sign } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { OwnLog } from '../own-log.js';
 import { EntryTable } from '../sequencing/entry-table.js';
+import { EpochTable } from '../sequencing/epoch-table.js';
 import { Numbering, place } from '../sequencing/numbering.js';
 import { openLogForWriting, StoreError } from '../store/log-database.js';
 import { CHECKPOINT, type TileSettings, openTileStore } from '../tree/tile-store.js';
@@ -117,7 +118,7 @@ async function fill(
   try {
     database.exec('BEGIN');
     const table = new EntryTable(database, logs);
-    const numbering = new Numbering(database);
+    const numbering = new Numbering(new EpochTable(database));
     const batches = new Map<OwnLog, { id: number; start: number; leaves: Buffer[] }>();
     let [position, nextBatch, time] = [0, 1, 0];
     const close = (log: OwnLog): void => {

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { OwnLog } from '../own-log.js';
 import type { Anomaly } from './anomalies.js';
-import type { Commit } from './committer.js';
+import type { Commit } from './placer.js';
 import type { OwnStatement } from './own-events.js';
 
 /** What the committer thread is started with. */

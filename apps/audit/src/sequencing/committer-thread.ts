@@ -1,8 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openLogForWriting } from '../store/log-database.js';
 import type { CommitterData, CommitterMessage, GroupMessage } from './committer-messages.js';
-import { Committer, type IncomingEvent } from './committer.js';
+import { Committer } from './committer.js';
 import { OwnEmitter } from './own-events.js';
+import type { IncomingEvent } from './placer.js';
 
 const SQLITE_FULL = 13;
 

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { openLogForWriting } from '../store/log-database.js';
-import { Committer, type IncomingEvent } from './committer.js';
+import { Committer } from './committer.js';
 import { OwnEmitter } from './own-events.js';
+import type { IncomingEvent } from './placer.js';
 
 const ORIGIN = 'siegel.test/default';
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');

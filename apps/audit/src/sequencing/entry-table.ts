@@ -1,9 +1,10 @@
 import { type SignedBatch, leafHash } from '#transparency';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { OwnLog } from '../own-log.js';
+import type { EntryStore, KnownEntry } from './placing-store.js';
 
 /** The writer's side of the tables `logs`, `batches` and `entries`. Everything runs inside the caller's transaction. */
-export class EntryTable {
+export class EntryTable implements EntryStore {
   /** Row ids of the logs in the store, by their id in the configuration. */
   readonly #rows = new Map<number, number>();
   readonly #insert: StatementSync;
@@ -37,7 +38,6 @@ export class EntryTable {
     );
   }
 
-  /** Where the store ended: last position, next batch number, time of the last commit (0 if none). */
   positions(): { head: number; nextBatch: number; lastTime: number } {
     const { head } = this.database.prepare('SELECT coalesce(max(pos), 0) AS head FROM entries').get() as {
       head: number;
@@ -47,7 +47,6 @@ export class EntryTable {
     return { head, nextBatch: (last?.id ?? 0) + 1, lastTime: last?.time ?? 0 };
   }
 
-  /** Entries of a log. */
   sizeOf(log: number): number {
     const statement = this.database.prepare(
       'SELECT coalesce(max(idx) + 1, 0) AS size FROM entries WHERE log_id = ?',
@@ -71,14 +70,12 @@ export class EntryTable {
     this.#insertBatch.run(id, this.#rows.get(log)!, start, size, root, time, kid, signature);
   }
 
-  /** The event that an emitter's number belongs to. */
-  find(epoch: number, seq: number): { index: number; batchId: number; entry: Buffer } | undefined {
+  find(epoch: number, seq: number): KnownEntry | undefined {
     const row = this.#find.get(epoch, seq) as
       { idx: number; batch_id: number; entry: Uint8Array } | undefined;
     return row && { index: row.idx, batchId: row.batch_id, entry: Buffer.from(row.entry) };
   }
 
-  /** A committed batch with the leaf hashes of its entries, from which any of its promises can be cut again. */
   batchOf(id: number): { batch: SignedBatch; leaves: Buffer[] } {
     const row = this.#batch.get(id) as unknown as BatchRow;
     const { origin: log, start, size, root, time, kid, signature } = row;

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EpochRow, EpochStore } from './placing-store.js';
 
 /** Numbers `[from, to]` of an emitter's epoch that have not come; `reported` once the log has an event that says so. */
 export interface MissingRange {
@@ -34,23 +34,14 @@ const MAX_EPOCHS_IN_MEMORY = 1_024;
  */
 export class Numbering {
   readonly #epochs = new Map<string, EpochState>();
-  readonly #select: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #update: StatementSync;
-  readonly #selectOpen: StatementSync;
 
-  constructor(database: DatabaseSync) {
-    this.#select = database.prepare(
-      'SELECT id, next_seq, missing FROM epochs WHERE emitter = ? AND epoch = ?',
-    );
-    this.#insert = database.prepare(
-      "INSERT INTO epochs (emitter, epoch, next_seq, missing) VALUES (?, ?, 1, '[]') RETURNING id",
-    );
-    this.#update = database.prepare('UPDATE epochs SET next_seq = ?, missing = ? WHERE id = ?');
-    this.#selectOpen = database.prepare(
-      'SELECT id, emitter, epoch, next_seq, missing FROM epochs WHERE missing LIKE \'%"reported":false%\'',
-    );
+  constructor(private readonly store: EpochStore) {
     this.forget();
+  }
+
+  /** What is in memory of an epoch, if anything. */
+  peek(emitter: string, epoch: string): EpochState | undefined {
+    return this.#epochs.get(keyOf(emitter, epoch));
   }
 
   /** The state of an epoch, created at its first event. Must be called inside the transaction. */
@@ -61,12 +52,17 @@ export class Numbering {
       // Most recently used last, so that eviction takes the oldest.
       this.#epochs.delete(key);
     } else {
-      const row = this.#select.get(emitter, epoch) as EpochRow | undefined;
-      if (row) state = stateOf(emitter, epoch, row);
-      else {
-        const { id } = this.#insert.get(emitter, epoch) as { id: number };
-        state = { id, emitter, epoch, next: 1, missing: [], dirty: false };
-      }
+      const row = this.store.load(emitter, epoch);
+      state = row
+        ? stateOf(emitter, epoch, row)
+        : {
+            id: this.store.create(emitter, epoch),
+            emitter,
+            epoch,
+            next: 1,
+            missing: [],
+            dirty: false,
+          };
     }
     this.#epochs.set(key, state);
     return state;
@@ -76,7 +72,7 @@ export class Numbering {
   save(): void {
     for (const state of this.#epochs.values()) {
       if (!state.dirty) continue;
-      this.#update.run(state.next, JSON.stringify(state.missing), state.id);
+      this.store.save(state.id, state.next, JSON.stringify(state.missing));
       state.dirty = false;
     }
     this.#evict();
@@ -86,10 +82,7 @@ export class Numbering {
   forget(): void {
     this.#epochs.clear();
     // Gaps that were open when the process ended must still be reported.
-    for (const row of this.#selectOpen.all() as unknown as (EpochRow & {
-      emitter: string;
-      epoch: string;
-    })[]) {
+    for (const row of this.store.withOpenGaps()) {
       this.#epochs.set(keyOf(row.emitter, row.epoch), stateOf(row.emitter, row.epoch, row));
     }
   }
@@ -117,13 +110,11 @@ export class Numbering {
   }
 }
 
-interface EpochRow {
-  id: number;
-  next_seq: number;
-  missing: string;
-}
-
 const keyOf = (emitter: string, epoch: string): string => `${emitter}\n${epoch}`;
+
+/** Whether an epoch has had this number. */
+export const isKnown = ({ next, missing }: EpochState, seq: number): boolean =>
+  seq < next && !missing.some(({ from, to }) => from <= seq && seq <= to);
 
 function stateOf(emitter: string, epoch: string, row: EpochRow): EpochState {
   const missing = JSON.parse(row.missing) as MissingRange[];

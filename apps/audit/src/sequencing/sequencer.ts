@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { THREAD_LIMITS } from '../thread-limits.js';
 import type { Anomaly } from './anomalies.js';
 import type { CommitterData, CommitterMessage, GroupMessage } from './committer-messages.js';
-import type { IncomingEvent } from './committer.js';
+import type { IncomingEvent } from './placer.js';
 import type { OwnStatement } from './own-events.js';
 
 export interface SequencerOptions {
