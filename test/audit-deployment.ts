@@ -200,7 +200,7 @@ accounts { SIEGEL { ${jetStream ? 'jetstream: enabled, ' : ''}users: [ ${users.j
     this.url = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.output = (this.output + text).slice(-65_536);
-      const match = /"url":"(http:[^"]+)"/.exec(text);
+      const match = /"url":"(https?:[^"]+)"/.exec(text);
       if (match) this.url = match[1]!;
     });
     await until(() => this.url !== '' || child.exitCode !== null, 20_000, 'the audit service did not start');

@@ -93,6 +93,11 @@ describe('docs/azure.md', () => {
       });
   });
 
+  it('the first start shows the token of the audit API once', () => {
+    const token = readFileSync(join(folder, 'siegel-azure', 'audit.token'), 'utf8').trim();
+    expect(up!.stdout.split(token)).toHaveLength(2);
+  });
+
   it('the vault answers, the manifest is in force, the enclave has its secrets', () => {
     expect(answerOf('doctor').out).toMatch(/✓ vault shop +azure; answers to key-release/);
     expect(answerOf('manifest set').out).toContain('version 1');

@@ -1,7 +1,6 @@
 import { ConfigurationModule, HealthModule, MetricsModule, NatsModule } from '#platform';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { BearerGuard } from './access/bearer.guard.js';
-import { TokenCheck } from './access/token-check.js';
+import { AccessModule } from './access/access.module.js';
 import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js';
 import { AuditLogModule } from './audit-log.module.js';
 import { DelegationModule } from './delegation/delegation.module.js';
@@ -35,6 +34,7 @@ export class AppModule {
         SettingsModule.of(environment),
         HealthModule,
         MetricsModule,
+        AccessModule,
         // The sequencer's own bound answers first, with the code that says what is full.
         NatsModule.forService('audit', { maxInFlight: environment.SIEGEL_AUDIT_QUEUE_EVENTS + 4_096 }),
         AuditLogModule,
@@ -49,7 +49,7 @@ export class AppModule {
         LogController,
         ReceiptController,
       ],
-      providers: [TokenCheck, BearerGuard, PublishedLogs],
+      providers: [PublishedLogs],
     };
   }
 }

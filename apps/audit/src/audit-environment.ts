@@ -19,6 +19,15 @@ export const auditEnvironment = serviceEnvironment.extend({
     .describe(
       'Bearer token of the HTTP API, mode 0600; created at first start. Default: api.token in the state folder',
     ),
+  SIEGEL_AUDIT_ACCESS_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: token issuers and client certificates that the HTTP API lets in, and their roles'),
+  SIEGEL_AUDIT_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe('PEM of the certificate chain of the HTTP API; without it the API speaks plain HTTP'),
+  SIEGEL_AUDIT_TLS_KEY_FILE: z.string().optional().describe('PEM of its private key; mode 0600'),
   SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: milliseconds
     .default(1_000)
     .describe('Time between checkpoints of a log that grows'),

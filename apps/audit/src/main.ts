@@ -7,7 +7,10 @@ import {
   runService,
   serveOpenApi,
 } from '#platform';
+import { Logger } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { Server } from 'node:https';
+import { serverTls } from './access/server-tls.js';
 import { AppModule } from './app.module.js';
 import { auditEnvironment } from './audit-environment.js';
 
@@ -18,7 +21,12 @@ const pino = createPino('audit', process.env['SIEGEL_LOG_LEVEL'] ?? 'info');
 
 await runService('audit', pino, async () => {
   const environment = readEnvironment(auditEnvironment);
-  const app = await createHttpApplication(AppModule.of(environment), { pino, bodyLimit: BODY_LIMIT });
+  const tls = serverTls(environment);
+  const app = await createHttpApplication(AppModule.of(environment), {
+    pino,
+    bodyLimit: BODY_LIMIT,
+    ...(tls ? { https: tls.options } : {}),
+  });
   app.connectMicroservice<MicroserviceOptions>({ strategy: app.get(NatsResponder) });
   serveOpenApi(app, {
     title: 'Siegel audit',
@@ -29,6 +37,10 @@ await runService('audit', pino, async () => {
   await app.init();
   await app.startAllMicroservices();
   await app.listen(environment.SIEGEL_HTTP_PORT, environment.SIEGEL_HTTP_HOST);
+  if (tls) {
+    const logger = new Logger('tls');
+    tls.watch(app.getHttpServer() as Server, (message) => logger.error(message));
+  }
   pino.info({ url: await app.getUrl() }, 'serving');
   return app;
 });

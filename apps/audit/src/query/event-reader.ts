@@ -7,7 +7,7 @@ import { leafDigest, parseEntry, sessionDigest, uuidBytes } from '../index/index
 import { matchAll, wordsOf } from '../index/reason-words.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
 import type { PackedEvents } from './packed-events.js';
-import type { EventFilters, LoggedEvent } from './query-schema.js';
+import type { EventFilters, LoggedEvent, ScopedFilters } from './query-schema.js';
 
 interface IndexTables {
   names: { id: number; kind: string; value: string };
@@ -15,7 +15,7 @@ interface IndexTables {
 }
 
 export interface PositionQuery {
-  filters: EventFilters;
+  filters: ScopedFilters;
   order: 'newest' | 'oldest';
   /** Exclusive; undefined starts at the end (newest) or the beginning (oldest). */
   after: number | undefined;
@@ -36,7 +36,7 @@ interface Window {
 }
 
 export interface CountQuery {
-  filters: EventFilters;
+  filters: ScopedFilters;
   by: Dictionary;
   bucketMs: number;
 }
@@ -232,7 +232,7 @@ export class EventReader {
   }
 
   /** The conditions, and whether one index has them all; undefined if a filter names something that no event has. */
-  #plan(filters: EventFilters): Plan | undefined {
+  #plan(filters: ScopedFilters): Plan | undefined {
     const conditions: Expression<SqlBool>[] = [];
     const driver = BY_SELECTIVITY.find((name) => filters[name] !== undefined);
     const composite = driver === 'mrenclave' || driver === 'workload' || driver === 'type';
@@ -245,17 +245,33 @@ export class EventReader {
       const indexed = name === driver || (name === 'outcome' && composite);
       conditions.push(indexed ? sql`${sql.ref(name)} = ${row.id}` : sql`+${sql.ref(name)} = ${row.id}`);
     }
+    const confined = this.#confined(filters.tenants);
+    if (confined === undefined) return undefined;
     if (filters.session !== undefined) conditions.push(sql`session = ${sessionDigest(filters.session)}`);
     const byIndex = driver === undefined ? 0 : filters.outcome !== undefined && composite ? 2 : 1;
     if (filters.text === undefined)
-      return { within: () => conditions, covered: conditions.length === byIndex };
+      return {
+        within: () => [...conditions, ...confined],
+        covered: conditions.length === byIndex && confined.length === 0,
+      };
     const match = matchAll(wordsOf(filters.text));
     // The window is given to the full-text index as well: a frequent word's whole list would be read for each.
     const within = ({ above, upTo }: Window): Expression<SqlBool>[] => [
       ...conditions,
+      ...confined,
       sql<SqlBool>`pos IN (SELECT rowid FROM reasons WHERE reasons MATCH ${match} AND rowid > ${above} AND rowid <= ${upTo})`,
     ];
     return { within, covered: false };
+  }
+
+  /** The condition that keeps a search to some tenants; undefined if none of them has an event. */
+  #confined(tenants: readonly string[] | undefined): Expression<SqlBool>[] | undefined {
+    if (tenants === undefined) return [];
+    const ids = tenants.flatMap((tenant) => {
+      const row = this.#nameId.get('tenant', tenant) as { id: number } | undefined;
+      return row ? [row.id] : [];
+    });
+    return ids.length === 0 ? undefined : [sql`+tenant IN (${sql.join(ids)})`];
   }
 
   /** The last position that was logged before `time`; the log's time never decreases. */

@@ -3,7 +3,8 @@ import { jsonSchemaOf, schemaPipe } from '#platform';
 import { Controller, Get, Inject, Param, Query, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AuditLog } from '../audit-log.js';
-import { BearerGuard } from '../access/bearer.guard.js';
+import { AccessGuard, Caller, Requires } from '../access/access.guard.js';
+import type { Principal } from '../access/roles.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import { BUCKET_MS, CountsQuery, EventCounts, EventPage, EventQuery, LoggedEvent } from './query-schema.js';
 
@@ -14,7 +15,8 @@ const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 /** Searches over the log for operators and auditors. */
 @ApiTags('events')
 @ApiBearerAuth()
-@UseGuards(BearerGuard)
+@UseGuards(AccessGuard)
+@Requires('events.read')
 @Controller('v1/events')
 export class EventsController {
   constructor(@Inject(AuditLog) private readonly log: AuditLog) {}
@@ -24,11 +26,18 @@ export class EventsController {
   @ApiOkResponse({ schema: jsonSchemaOf(EventPage) })
   async search(
     @Query({ schema: EventQuery, pipes: [schemaPipe('QUERY_INVALID')] }) query: EventQuery,
+    @Caller() caller: Principal,
   ): Promise<EventPage> {
     const { cursor, order, limit, ...filters } = query;
+    const tenants = caller.scope('events.read', filters.tenant);
     const after = cursor === undefined ? undefined : decodeCursor(cursor, query);
     await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
-    const page = await this.log.reader.call('search', { filters, order, after, limit });
+    const page = await this.log.reader.call('search', {
+      filters: { ...filters, tenants },
+      order,
+      after,
+      limit,
+    });
     const goesOn = page.more || order === 'oldest';
     return { events: page.events, next: goesOn ? encodeCursor(page.searchedTo, query) : null };
   }
@@ -39,20 +48,27 @@ export class EventsController {
   async counts(
     @Query({ schema: CountsQuery, pipes: [schemaPipe('QUERY_INVALID')] })
     { by, bucket, ...filters }: CountsQuery,
+    @Caller() caller: Principal,
   ): Promise<EventCounts> {
+    const scoped = { ...filters, tenants: caller.scope('events.read', filters.tenant) };
     await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
     const field = by === 'tcbStatus' ? 'tcb' : by;
-    const counts = await this.log.reader.call('count', { filters, by: field, bucketMs: BUCKET_MS[bucket] });
+    const query = { filters: scoped, by: field, bucketMs: BUCKET_MS[bucket] } as const;
+    const counts = await this.log.reader.call('count', query);
     return { by, bucket, counts };
   }
 
   @Get(':id')
   @ApiOperation({ summary: 'One logged event by its id' })
   @ApiOkResponse({ schema: jsonSchemaOf(LoggedEvent) })
-  async one(@Param('id') id: string): Promise<LoggedEvent> {
+  async one(@Param('id') id: string, @Caller() caller: Principal): Promise<LoggedEvent> {
     await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
     const event = UUID.test(id) ? await this.log.reader.call('byId', id) : undefined;
-    if (!event) throw new SiegelError('NOT_FOUND', { detail: 'no event has this id' });
+    // One of another tenant is none: that it exists is not told either.
+    if (!event || !caller.may('events.read', tenantOf(event)))
+      throw new SiegelError('NOT_FOUND', { detail: 'no event has this id' });
     return event;
   }
 }
+
+const tenantOf = ({ event }: LoggedEvent): string => String(event['tenant']);

@@ -4,10 +4,11 @@ import { ApiBearerAuth, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagg
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { BearerGuard } from '../access/bearer.guard.js';
+import { AccessGuard, Caller, Requires } from '../access/access.guard.js';
+import type { Principal } from '../access/roles.js';
 import { AuditLog } from '../audit-log.js';
 import { EXPORT_FORMATS } from './export-format.js';
-import { EventFilters } from './query-schema.js';
+import { EventFilters, type ScopedFilters } from './query-schema.js';
 
 const PAGE = 500;
 const FRESHNESS_MS = 2_000;
@@ -18,7 +19,8 @@ type ExportQuery = z.infer<typeof ExportQuery>;
 /** Everything that matches, as one stream, oldest first; the reader of the stream sets the pace. */
 @ApiTags('events')
 @ApiBearerAuth()
-@UseGuards(BearerGuard)
+@UseGuards(AccessGuard)
+@Requires('events.export')
 @Controller('v1/events')
 export class ExportController {
   constructor(@Inject(AuditLog) private readonly log: AuditLog) {}
@@ -29,7 +31,9 @@ export class ExportController {
   async export(
     @Query({ schema: ExportQuery, pipes: [schemaPipe('QUERY_INVALID')] }) { format, ...filters }: ExportQuery,
     @Res() reply: FastifyReply,
+    @Caller() caller: Principal,
   ): Promise<void> {
+    const scoped = { ...filters, tenants: caller.scope('events.export', filters.tenant) };
     const { contentType, extension } = EXPORT_FORMATS[format];
     const end = this.log.sequencer.head;
     await this.log.follower.waitIndexed(end, FRESHNESS_MS);
@@ -37,13 +41,13 @@ export class ExportController {
       .header('content-type', contentType)
       .header('cache-control', 'no-store')
       .header('content-disposition', `attachment; filename="siegel-events.${extension}"`)
-      .send(Readable.from(this.lines(format, filters, end), { highWaterMark: 4 }));
+      .send(Readable.from(this.lines(format, scoped, end), { highWaterMark: 4 }));
   }
 
   /** Pages of lines up to the entry at position `end`. */
   private async *lines(
     format: ExportQuery['format'],
-    filters: EventFilters,
+    filters: ScopedFilters,
     end: number,
   ): AsyncGenerator<string> {
     const { head, line } = EXPORT_FORMATS[format];

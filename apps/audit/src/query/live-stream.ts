@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import type { Follower } from '../index/follower.js';
-import type { EventFilters, LoggedEvent } from './query-schema.js';
+import type { LoggedEvent, ScopedFilters } from './query-schema.js';
 import type { Reader } from './reader.js';
 
 const PAGE = 100;
@@ -19,7 +19,7 @@ export class LiveStream {
   constructor(
     private readonly reader: Reader,
     private readonly follower: Follower,
-    private readonly filters: EventFilters,
+    private readonly filters: ScopedFilters,
   ) {}
 
   /** Writes events behind `position` until the subscriber goes or `close` is called. */

@@ -30,6 +30,9 @@ export const EventFilters = z.strictObject({
 });
 export type EventFilters = z.infer<typeof EventFilters>;
 
+/** Filters, confined to the tenants that the caller may see; undefined is no confinement. */
+export type ScopedFilters = EventFilters & { tenants?: readonly string[] | undefined };
+
 /** Query of `GET /v1/events`. */
 export const EventQuery = EventFilters.extend({
   order: z.enum(['newest', 'oldest']).default('newest'),

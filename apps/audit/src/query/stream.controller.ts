@@ -14,7 +14,8 @@ import {
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { BearerGuard } from '../access/bearer.guard.js';
+import { AccessGuard, Caller, Requires } from '../access/access.guard.js';
+import type { Principal } from '../access/roles.js';
 import { AuditLog } from '../audit-log.js';
 import { LiveStream } from './live-stream.js';
 import { EventFilters } from './query-schema.js';
@@ -34,7 +35,8 @@ type StreamQuery = z.infer<typeof StreamQuery>;
 /** The live view: logged events as server-sent events. */
 @ApiTags('events')
 @ApiBearerAuth()
-@UseGuards(BearerGuard)
+@UseGuards(AccessGuard)
+@Requires('events.read')
 @Controller('v1/events')
 export class StreamController implements OnModuleDestroy {
   private readonly streams = new Set<LiveStream>();
@@ -54,12 +56,14 @@ export class StreamController implements OnModuleDestroy {
     @Query({ schema: StreamQuery, pipes: [schemaPipe('QUERY_INVALID')] }) { after, ...filters }: StreamQuery,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
+    @Caller() caller: Principal,
   ): Promise<void> {
+    const scoped = { ...filters, tenants: caller.scope('events.read', filters.tenant) };
     if (this.streams.size >= MAX_SUBSCRIBERS) throw new SiegelError('OVERLOADED');
     if (lastEventId !== undefined && !/^[0-9]{1,15}$/.test(lastEventId))
       throw new SiegelError('CURSOR_INVALID');
     const position = lastEventId === undefined ? (after ?? this.log.sequencer.head) : Number(lastEventId);
-    const stream = new LiveStream(this.log.reader, this.log.follower, filters);
+    const stream = new LiveStream(this.log.reader, this.log.follower, scoped);
     this.streams.add(stream);
     try {
       await stream.run(reply, position);

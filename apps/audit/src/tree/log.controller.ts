@@ -13,12 +13,12 @@ import {
   tilePath,
   decodeEntryBundle,
 } from '#transparency';
-import { Controller, Get, Header, Headers, Inject, Param, Query, Res } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createPublicKey } from 'node:crypto';
 import { z } from 'zod';
-import { TokenCheck } from '../access/token-check.js';
+import { Access } from '../access/access.js';
 import { AuditLog } from '../audit-log.js';
 import type { OwnLog } from '../own-log.js';
 import { PublishedLogs } from './published-logs.js';
@@ -44,14 +44,14 @@ const ConsistencyQuery = z.strictObject({ from: position, to: position.optional(
 /**
  * The log as C2SP tlog-tiles has it, and proofs for those who do not compute them from tiles. Checkpoint, hash tiles and
  * proofs are open to everybody: they show no event, and a log is worth something only if anybody can check it. Entry
- * bundles hold the events and need the token. `/v1/log` is the first log, `/v1/logs/<tenant>` any.
+ * bundles hold the events and need a credential. `/v1/log` is the first log, `/v1/logs/<tenant>` any.
  */
 @ApiTags('log')
 @Controller()
 export class LogController {
   constructor(
     @Inject(AuditLog) private readonly audit: AuditLog,
-    private readonly tokens: TokenCheck,
+    @Inject(Access) private readonly access: Access,
     @Inject(PublishedLogs) private readonly logs: PublishedLogs,
   ) {}
 
@@ -75,17 +75,17 @@ export class LogController {
   }
 
   @Get(['v1/log/tile/*', 'v1/logs/:log/tile/*'])
-  @ApiOperation({ summary: 'A hash tile, or with the token an entry bundle (C2SP tlog-tiles)' })
+  @ApiOperation({ summary: 'A hash tile, or with a credential an entry bundle (C2SP tlog-tiles)' })
   @ApiProduces('application/octet-stream')
   async tile(
     @Param() parameters: Record<string, string>,
-    @Headers('authorization') authorization: string | undefined,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const path = `tile/${parameters['*'] ?? ''}`;
     const log = this.logs.named(parameters['log']);
     const tile = this.#parse(path);
-    if (tile.level === 'entries') this.tokens.require(authorization);
+    if (tile.level === 'entries') (await this.access.principal(request)).require('entries.read', log.name);
     const bytes = await this.logs.storage(log).read(path);
     if (!bytes) throw new SiegelError('NOT_FOUND', { detail: 'the log has no such tile' });
     await reply

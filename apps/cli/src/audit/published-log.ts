@@ -3,6 +3,7 @@ import { TransparencyError } from '#transparency';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CliError } from '../failure/cli-error.js';
+import type { ClientIdentity } from '../http/api-client.js';
 import type { Terminal } from '../terminal/terminal.js';
 
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
@@ -17,6 +18,7 @@ export interface PublishedLogOptions {
   /** Bearer token: the audit service shows entry bundles only with it. */
   readonly token?: string | undefined;
   readonly caPem?: string | undefined;
+  readonly client?: ClientIdentity | undefined;
 }
 
 export async function openPublishedLog(
@@ -51,12 +53,12 @@ function folderLog(folder: string): PublishedLog {
 
 async function httpLog(
   base: string,
-  { timeoutMs, token, caPem }: PublishedLogOptions,
+  { timeoutMs, token, caPem, client }: PublishedLogOptions,
 ): Promise<PublishedLog> {
   const undici = await import('undici');
   const agent = new undici.Agent({
     connections: 4,
-    connect: { timeout: timeoutMs, ...(caPem === undefined ? {} : { ca: caPem }) },
+    connect: { timeout: timeoutMs, ...(caPem === undefined ? {} : { ca: caPem }), ...client },
   });
   return {
     async read(path) {
@@ -69,10 +71,10 @@ async function httpLog(
         const bytes = await bounded(body);
         if (statusCode === 200) return bytes;
         if (statusCode === 404) return undefined;
-        if (statusCode === 401)
+        if (statusCode === 401 || statusCode === 403)
           throw CliError.of(
             'CREDENTIAL_MISSING',
-            'The log shows its entries only to whoever has the audit token.',
+            'The log shows its entries only to a credential with the role auditor for its tenant.',
           );
         throw CliError.of('SERVICE_ANSWER_INVALID', `${base}/${path} was answered with ${statusCode}.`);
       } catch (error) {

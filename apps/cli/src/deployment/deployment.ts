@@ -2,13 +2,19 @@ import { DEFAULT_TENANT, TENANT_PATTERN } from '#contracts';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CliError } from '../failure/cli-error.js';
-import { ApiClient } from '../http/api-client.js';
+import { ApiClient, type ClientIdentity } from '../http/api-client.js';
 import type { Terminal } from '../terminal/terminal.js';
 import type { DeploymentOptions, Service } from './options.js';
 import { findDeployment, stateFolder, type FoundDeployment } from './siegel-json.js';
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const MAX_CREDENTIAL_BYTES = 1024 * 1024;
+
+export interface ServiceCredentials {
+  readonly caPem: string | undefined;
+  readonly token: string | undefined;
+  readonly client: ClientIdentity | undefined;
+}
 
 /** Names for messages. */
 export const SERVICE_NAMES: Readonly<Record<Service, string>> = {
@@ -41,23 +47,43 @@ export class Deployment {
    * @throws CliError STATE_NOT_FOUND, STATE_INVALID, CREDENTIAL_UNREADABLE
    */
   async client(service: Service, { anonymous = false } = {}): Promise<ApiClient> {
-    const [caPem, token] = await Promise.all([
-      this.credential('CA', this.caFile()),
-      anonymous || service === 'verifier' ? undefined : this.token(service),
-    ]);
+    const { caPem, token, client } =
+      anonymous || service === 'verifier'
+        ? { caPem: await this.credential('CA', this.caFile()) }
+        : await this.credentialsOf(service);
     return new ApiClient({
       service: SERVICE_NAMES[service],
       baseUrl: this.url(service),
       timeoutMs: this.timeoutMs,
       ...(caPem === undefined ? {} : { caPem }),
-      ...(token === undefined ? {} : { token: token.trim() }),
+      ...(token === undefined ? {} : { token }),
+      ...(client === undefined ? {} : { client }),
     });
   }
 
-  /** CA and token of a service, for whoever talks to it in another way than JSON. @throws CliError CREDENTIAL_UNREADABLE */
-  async credentialsOf(service: Service): Promise<{ caPem: string | undefined; token: string | undefined }> {
-    const [caPem, token] = await Promise.all([this.credential('CA', this.caFile()), this.token(service)]);
-    return { caPem, token: token?.trim() };
+  /**
+   * CA, and token or client certificate, of a service, for whoever talks to it in another way than JSON.
+   * @throws CliError CREDENTIAL_UNREADABLE, USAGE
+   */
+  async credentialsOf(service: Service): Promise<ServiceCredentials> {
+    const client = service === 'audit' ? await this.clientIdentity() : undefined;
+    const [caPem, token] = await Promise.all([
+      this.credential('CA', this.caFile()),
+      this.token(service, client === undefined),
+    ]);
+    return { caPem, token: token?.trim(), client };
+  }
+
+  private async clientIdentity(): Promise<ClientIdentity | undefined> {
+    const certFile = this.options.auditCertFile ?? this.variable('SIEGEL_AUDIT_CERT_FILE');
+    const keyFile = this.options.auditKeyFile ?? this.variable('SIEGEL_AUDIT_KEY_FILE');
+    if ((certFile === undefined) !== (keyFile === undefined))
+      throw CliError.of('USAGE', 'Client certificate and key belong together.');
+    const [cert, key] = await Promise.all([
+      this.credential('client certificate', certFile),
+      this.credential('client key', keyFile),
+    ]);
+    return cert === undefined || key === undefined ? undefined : { cert, key };
   }
 
   url(service: Service): string {
@@ -95,8 +121,9 @@ export class Deployment {
     return vault;
   }
 
-  private token(service: Service): Promise<string | undefined> {
-    const { content } = this.found ?? {};
+  /** A token outweighs a certificate: the deployment's own is left out where a certificate was named. */
+  private token(service: Service, withOwn = true): Promise<string | undefined> {
+    const content = withOwn ? this.found?.content : undefined;
     return service === 'audit'
       ? this.credential(
           'audit token',

@@ -9,6 +9,8 @@ export interface DeploymentOptions {
   readonly verifierUrl?: string;
   readonly auditUrl?: string;
   readonly auditTokenFile?: string;
+  readonly auditCertFile?: string;
+  readonly auditKeyFile?: string;
   readonly timeout?: string;
 }
 
@@ -33,7 +35,9 @@ export function addDeploymentOptions(command: Command, ...services: readonly Ser
   if (services.includes('audit')) {
     command
       .option('--audit-url <url>', 'address of the audit service (SIEGEL_AUDIT_URL)')
-      .option('--audit-token-file <file>', "file with the auditor's token (SIEGEL_AUDIT_TOKEN_FILE)");
+      .option('--audit-token-file <file>', "file with the auditor's token (SIEGEL_AUDIT_TOKEN_FILE)")
+      .option('--audit-cert-file <pem>', 'client certificate instead of a token (SIEGEL_AUDIT_CERT_FILE)')
+      .option('--audit-key-file <pem>', 'its private key (SIEGEL_AUDIT_KEY_FILE)');
     if (!services.includes('release'))
       command.option('--ca-file <pem>', 'CA of the HTTPS certificates (SIEGEL_CA_FILE)');
   }

@@ -52,7 +52,7 @@ export const CLI_ERRORS = {
   ),
   CREDENTIAL_MISSING: failed(
     'The service shows this only with a credential.',
-    'Name the file with the token: --audit-token-file.',
+    'Name the file with the token, --audit-token-file, or a certificate, --audit-cert-file and --audit-key-file.',
   ),
   REBUILD_FAILED: failed(
     'The index of the audit log could not be rebuilt; nothing was changed in the log.',

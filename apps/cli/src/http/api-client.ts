@@ -11,6 +11,14 @@ export interface ApiClientOptions {
   /** PEM of the CAs to trust instead of the system's. */
   readonly caPem?: string;
   readonly token?: string;
+  /** Certificate and private key of the client, PEM. */
+  readonly client?: ClientIdentity;
+}
+
+/** What a client shows of itself in TLS, PEM. */
+export interface ClientIdentity {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface ApiRequest {
@@ -112,7 +120,11 @@ export class ApiClient {
   ): Promise<Dispatcher.ResponseData> {
     const undici = await import('undici');
     this.agent ??= new undici.Agent({
-      connect: { timeout: this.options.timeoutMs, ...(this.options.caPem ? { ca: this.options.caPem } : {}) },
+      connect: {
+        timeout: this.options.timeoutMs,
+        ...(this.options.caPem ? { ca: this.options.caPem } : {}),
+        ...this.options.client,
+      },
       connections: 4,
     });
     return undici.request(`${this.baseUrl}${path}`, {

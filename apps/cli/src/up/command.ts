@@ -192,13 +192,15 @@ function endpoints({ settings, pids }: LocalDeployment) {
 }
 
 function whereThingsAre({ settings }: LocalDeployment): string {
-  const { ports, publicUrl, layout } = settings;
+  const { ports, publicUrl, layout, newAuditToken } = settings;
+  const token =
+    newAuditToken === undefined ? '' : `\nToken of the operators' API, shown this once: ${newAuditToken}`;
   return `
 Everything keeps running until Ctrl-C. The APIs:
   enclaves   ${publicUrl}/v1/attest          (description: ${publicUrl}/openapi.json)
   operators  http://127.0.0.1:${ports.audit}/v1/events        (bearer token: ${layout.auditToken})
   auditors   nats://127.0.0.1:${ports.nats}, subject siegel.events.>  (npx siegel auditor create NAME)
   verifier   http://127.0.0.1:${ports.verifier}/v1/collateral
-State and logs: ${layout.root}
+State and logs: ${layout.root}${token}
 Try: npx siegel audit query --type attestation.denied`;
 }

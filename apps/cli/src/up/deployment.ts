@@ -57,10 +57,11 @@ export class LocalDeployment {
     try {
       const ports = await settlePorts(options.ports);
       const logOrigin = 'siegel.local/log';
-      const { witnessKey } = await prepareKeys(layout, logOrigin, [options.tenant]);
+      const { witnessKey, newAuditToken } = await prepareKeys(layout, logOrigin, [options.tenant]);
       const settings: DeploymentSettings = {
         layout,
         witnessKey,
+        ...(newAuditToken === undefined ? {} : { newAuditToken }),
         ports,
         tenant: options.tenant,
         trustDomain: 'siegel.local',

@@ -24,8 +24,9 @@ export async function prepareKeys(layout: Layout, origin: string, tenants: reado
   const manifest = await LocalSigner.openOrCreateFile(layout.key('key-release', 'manifest'), 'ES256');
   const auditEmitter = await LocalSigner.openOrCreateFile(layout.key('audit', 'emitter'), 'EdDSA');
   const logKey = await LocalSigner.openOrCreateFile(layout.key('audit', 'log'), 'EdDSA');
-  for (const file of [layout.adminToken, layout.auditToken])
-    once(file, () => randomBytes(32).toString('base64url'));
+  const token = (): string => randomBytes(32).toString('base64url');
+  once(layout.adminToken, token);
+  const newAuditToken = once(layout.auditToken, token);
   once(layout.challengeKey, () => randomBytes(32).toString('base64'));
   const jwk = (signer: LocalSigner): TrustedJwk => signer.jwk() as TrustedJwk;
   const witnessKey = formatVerifierKey(
@@ -49,7 +50,7 @@ export async function prepareKeys(layout: Layout, origin: string, tenants: reado
     witnesses: [witnessKey],
   });
   writeFileSync(layout.trust, `${JSON.stringify(trust, null, 2)}\n`);
-  return { witnessKey };
+  return { witnessKey, newAuditToken };
 }
 
 /** The public keys of the fixed users, whose seeds are made where they are missing. */
@@ -62,8 +63,11 @@ export function natsKeys(layout: Layout): Record<NatsUser, string> {
   return Object.fromEntries(entries) as Record<NatsUser, string>;
 }
 
-function once(file: string, make: () => string): void {
-  if (existsSync(file)) return;
+/** Makes a file that is missing; what was made, if anything was. */
+function once(file: string, make: () => string): string | undefined {
+  if (existsSync(file)) return undefined;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+  const made = make();
+  writeFileSync(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
+  return made;
 }

@@ -15,6 +15,8 @@ export interface DeploymentSettings {
   readonly publicUrl: string;
   /** Verifier key of the embedded witness; audit asks none where absent. */
   readonly witnessKey?: string;
+  /** Token of the audit API where this start made it: to be shown this once. */
+  readonly newAuditToken?: string;
   readonly logLevel: string;
   /** Further variables of every service; they come after our own. */
   readonly environment?: Readonly<Record<string, string>>;

@@ -292,6 +292,13 @@ export const ERROR_CATALOGUE = {
     'This credential does not allow that.',
     'Use a credential with the needed role.',
   ),
+  IDENTITY_UNAVAILABLE: entry(
+    503,
+    UNAVAILABLE,
+    "The token's issuer does not give its keys now.",
+    'Retry; the operator finds in the log of the service why the issuer cannot be asked.',
+    true,
+  ),
 
   // Notifications of the vault
   HOOK_UNAUTHENTICATED: entry(

@@ -1,29 +1,22 @@
-import { SiegelError } from '#contracts';
 import { ConfigurationError } from '#platform';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { AUDIT_ENVIRONMENT, type AuditEnvironment } from '../audit-environment.js';
+import { dirname } from 'node:path';
 
 const MIN_TOKEN_CHARACTERS = 32;
 
-/** The bearer token of the HTTP API, compared by digest in constant time. */
-@Injectable()
-export class TokenCheck {
+/** The bearer token of a deployment without an identity provider, compared by digest in constant time. */
+export class EmbeddedToken {
   private readonly expected: Buffer;
 
-  constructor(@Inject(AUDIT_ENVIRONMENT) environment: AuditEnvironment) {
-    const path = environment.SIEGEL_AUDIT_TOKEN_FILE ?? join(environment.SIEGEL_STATE_DIR, 'api.token');
+  /** @throws ConfigurationError */
+  constructor(path: string) {
     this.expected = hash('sha256', readOrCreateToken(path), 'buffer');
   }
 
-  /** @throws SiegelError ADMIN_UNAUTHENTICATED */
-  require(authorization: string | undefined): void {
-    const token = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
-    if (token === undefined || !timingSafeEqual(hash('sha256', token, 'buffer'), this.expected)) {
-      throw new SiegelError('ADMIN_UNAUTHENTICATED');
-    }
+  is(token: string): boolean {
+    return timingSafeEqual(hash('sha256', token, 'buffer'), this.expected);
   }
 }
 
