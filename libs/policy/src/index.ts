@@ -10,6 +10,13 @@ export { ManifestSchema, SGX_TYPES, TCB_STATUSES } from './manifest/schema.js';
 export type { Manifest, SecretEntry, TcbStatusName, Workload } from './manifest/schema.js';
 export { GRAMINE_DELIVERIES, GRAMINE_STRING_BYTES } from './manifest/gramine-schema.js';
 export type { GramineDelivery, GramineEncoding } from './manifest/gramine-schema.js';
+export {
+  carriedExactly,
+  OCCLUM_IMAGE_KEY,
+  OCCLUM_IMAGE_KEY_BYTES,
+  occlumLimit,
+} from './manifest/occlum-schema.js';
+export type { OcclumForm, OcclumProtocol } from './manifest/occlum-schema.js';
 export type { Identity } from './manifest/identity-schema.js';
 export { durationSeconds } from './manifest/formats.js';
 export { isZeroMeasurement, publicSigner } from './lint/public-signers.js';
@@ -27,6 +34,8 @@ export type {
   DecisionRequest,
   GramineGrant,
   Grants,
+  OcclumAnswerGrant,
+  OcclumGrant,
   ResourceGrant,
   SecretGrant,
 } from './decision/decision.js';
@@ -71,3 +80,6 @@ export { parseMaaPolicy } from './maa-policy/parse-maa-policy.js';
 export { maaPolicyHash } from './maa-policy/policy-hash.js';
 export { MAX_MAA_POLICY_CHARACTERS, MaaPolicyError } from './maa-policy/syntax.js';
 export type { MaaClaim, MaaPolicy, MaaValue } from './maa-policy/syntax.js';
+
+/** MarbleRun manifests. */
+export * as marblerun from './marblerun-manifest/index.js';
