@@ -73,6 +73,14 @@ export const BINDINGS = {
       '[0,32) = SHA-256(serialized CBOR claims), [32,64) = zero; the claims hold the hash of the SPKI DER in "pubkey-hash" ' +
       '(TCG DICE tagged evidence in an RA-TLS certificate)',
   },
+  'aecs-pem': {
+    bindsKey: true,
+    bindsChallenge: false,
+    carries: 'runtimeData',
+    rule:
+      '[0,32) = zero; [32,64) = SHA-256(the text "-----BEGIN RSA PUBLIC KEY-----…" of the key, exactly as sent) ' +
+      '(AECS: unified attestation without user data)',
+  },
   'raw-nonce': {
     bindsKey: false,
     bindsChallenge: true,

@@ -67,6 +67,26 @@ export function rsaEncodingsOf(input: BindingInput): readonly [pkcs1: Buffer, sp
   return [key.export({ format: 'der', type: 'pkcs1' }), given];
 }
 
+/** The text of the key in PKCS #1 PEM, which must be the presented key's. @throws BindingError KEY_NOT_IN_RUNTIME_DATA as well */
+export function pkcs1PemOf(input: BindingInput): Uint8Array {
+  const text = runtimeDataOf(input);
+  const pem = Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1');
+  if (!PKCS1_PEM.test(pem)) throw invalid('the runtime data is not the PEM text of one RSA public key');
+  let spki: Buffer;
+  try {
+    spki = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+  } catch {
+    throw invalid('the RSA public key of the runtime data cannot be read');
+  }
+  const presented = spkiOf(input);
+  if (spki.length !== presented.length || !timingSafeEqual(spki, presented))
+    throw new BindingError('KEY_NOT_IN_RUNTIME_DATA', 'the presented key is not the one of the PEM text');
+  return text;
+}
+
+const PKCS1_PEM =
+  /^-----BEGIN RSA PUBLIC KEY-----\r?\n(?:[A-Za-z0-9+/=]{1,76}\r?\n){1,32}-----END RSA PUBLIC KEY-----(?:\r?\n)?$/;
+
 /** The identifier of the application configuration, if there is one. */
 export function configIdOf({ configId }: BindingInput): Uint8Array | undefined {
   if (configId === undefined) return undefined;

@@ -248,6 +248,11 @@ const trusteeData = Buffer.from(
   }),
 );
 
+const pkcs1Pem = (key: Buffer): Buffer =>
+  Buffer.from(
+    createPublicKey({ key, type: 'spki', format: 'der' }).export({ type: 'pkcs1', format: 'pem' }) as string,
+  );
+
 describe('any convention', () => {
   it('refuses unknown and absent names, including names of Object.prototype', () => {
     for (const name of ['', 'md5-spki', 'constructor', '__proto__', 'toString']) {
@@ -288,6 +293,7 @@ describe('any convention', () => {
     };
     const inputsOf = (convention: BindingConvention) => {
       if (convention === 'sha512-rsa-der') return { spki: otherSpki };
+      if (convention === 'aecs-pem') return { spki: otherSpki, runtimeData: pkcs1Pem(otherSpki) };
       if (convention === 'sha512-cert') return sconeChannel;
       if (convention === 'trustee-runtime-data') return { spki, runtimeData: trusteeData };
       return everything;

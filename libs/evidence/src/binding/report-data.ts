@@ -8,6 +8,7 @@ import {
   configIdOf,
   noChallenge,
   nonceOf,
+  pkcs1PemOf,
   rsaEncodingsOf,
   runtimeDataOf,
   spkiOf,
@@ -103,6 +104,11 @@ export function acceptableReportData(convention: BindingConvention, input: Bindi
       }
       noChallenge(input, convention);
       return [halves(sha256(bytes))];
+    }
+    case 'aecs-pem': {
+      const text = pkcs1PemOf(input);
+      noChallenge(input, convention);
+      return [halves(new Uint8Array(HALF), sha256(text))];
     }
     case 'raw-nonce': {
       const nonce = nonceOf(input);

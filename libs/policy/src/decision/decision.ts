@@ -1,5 +1,6 @@
 import type { BindingConvention } from '#evidence';
 import type { GramineDelivery, GramineEncoding } from '../manifest/gramine-schema.js';
+import type { OcclumForm, OcclumProtocol } from '../manifest/occlum-schema.js';
 import type { AttestedClaims } from './claims.js';
 import type { DenialCode } from './denial-codes.js';
 
@@ -51,8 +52,28 @@ export interface Grants {
   readonly onDegraded: 'event' | 'revoke';
   /** Only where the manifest says what Gramine's Secret Provisioning may carry. */
   readonly gramine?: GramineGrant;
+  /** Only where the manifest says what Occlum's init clients may ask for. */
+  readonly occlum?: OcclumGrant;
   /** Only where the manifest names resources for Trustee's KBS protocol; by path. */
   readonly trustee?: ReadonlyMap<string, ResourceGrant>;
+}
+
+/** What Occlum's init clients may ask for, by which protocols. */
+export interface OcclumGrant {
+  readonly protocols: readonly OcclumProtocol[];
+  readonly answers: readonly OcclumAnswerGrant[];
+}
+
+/** One name that a client may ask for, and the secret that is its answer. */
+export interface OcclumAnswerGrant {
+  readonly name: string;
+  /** Any service where absent. */
+  readonly service?: string;
+  readonly secret: SecretGrant;
+  readonly form: OcclumForm;
+  readonly encoding: GramineEncoding;
+  /** Bytes that the value must have. */
+  readonly length?: number;
 }
 
 /** A resource of Trustee's KBS protocol: a secret of the workload, and how its text stands for bytes. */

@@ -1,9 +1,18 @@
 import { durationSeconds } from '../manifest/formats.js';
 import type { Manifest, SecretEntry, Workload } from '../manifest/schema.js';
 import type { GramineSection } from '../manifest/gramine-schema.js';
+import { occlumForm, type OcclumSection } from '../manifest/occlum-schema.js';
 import { secretAlias } from '../manifest/secret-alias.js';
 import type { TrusteeSection } from '../manifest/trustee-schema.js';
-import type { CertificateGrant, GramineGrant, Grants, ResourceGrant, SecretGrant } from './decision.js';
+import type {
+  CertificateGrant,
+  GramineGrant,
+  Grants,
+  OcclumAnswerGrant,
+  OcclumGrant,
+  ResourceGrant,
+  SecretGrant,
+} from './decision.js';
 
 export const DEFAULT_CERTIFICATE_TTL_SECONDS = 24 * 3600;
 export const MAX_CERTIFICATE_TTL_SECONDS = 90 * 86_400;
@@ -36,6 +45,7 @@ export function compileGrants(
     ...(certificate ? { certificate: certificateGrant(name, certificate, scope) } : {}),
     ...(argv ? { argv: Object.freeze([...argv]) } : {}),
     ...(workload.gramine ? { gramine: gramineGrant(workload.gramine, workload.secrets ?? []) } : {}),
+    ...(workload.occlum ? { occlum: occlumGrant(workload.occlum, secrets) } : {}),
     ...(workload.trustee ? { trustee: resourceGrants(workload.trustee, secrets) } : {}),
     env: Object.freeze({ ...workload.env }),
     tokenTtlSeconds: clamp(ttl, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS),
@@ -61,6 +71,25 @@ function gramineGrant(
     delivery,
     ...(chosen === undefined ? {} : { secret: chosen }),
     encoding: encoding ?? 'none',
+  });
+}
+
+function occlumGrant({ protocols, answers }: OcclumSection, secrets: readonly SecretGrant[]): OcclumGrant {
+  const granted = answers.flatMap((answer): OcclumAnswerGrant[] => {
+    const { name, service, secret: alias, encoding, length } = answer;
+    // That there is exactly one is the lint's to demand; where it was not asked, there is no answer.
+    const [secret, ...others] = secrets.filter(({ objectAlias }) => objectAlias === alias);
+    if (secret === undefined || others.length > 0) return [];
+    const optional = {
+      ...(service === undefined ? {} : { service }),
+      ...(length === undefined ? {} : { length }),
+    };
+    const form = occlumForm(answer);
+    return [Object.freeze({ name, secret, form, encoding: encoding ?? 'none', ...optional })];
+  });
+  return Object.freeze({
+    protocols: Object.freeze([...(protocols ?? ['aecs' as const])]),
+    answers: Object.freeze(granted),
   });
 }
 

@@ -4,6 +4,7 @@ import { lintDelivery } from './delivery-lint.js';
 import { lintGramine } from './gramine-lint.js';
 import { lintIdentity } from './identity-lint.js';
 import { lintLifetimes, lintSession } from './lifetime-lint.js';
+import { lintOcclum } from './occlum-lint.js';
 import { lintOverlaps } from './overlap-lint.js';
 import { duplicates, warning } from './rule.js';
 import type { WorkloadView } from './rule.js';
@@ -42,6 +43,7 @@ export function lintWorkloads(
     lintTrust(view, report);
     lintDelivery(view, report);
     lintGramine(view, report);
+    lintOcclum(view, report);
     lintTrustee(view, report);
     lintLifetimes(view, report);
   }

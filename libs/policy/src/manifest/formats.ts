@@ -113,6 +113,11 @@ export const FORMATS = {
       return FORMATS.resourcePath.pattern.test(path) ? path : undefined;
     },
   },
+  occlumName: {
+    code: 'OCCLUM_NAME_INVALID',
+    pattern: /^[\x21-\x7e]{1,128}$/,
+    what: 'a name of 1 to 128 printable ASCII characters without spaces',
+  },
   mode: {
     code: 'MODE_INVALID',
     pattern: /^0?[0-7]{3}$/,
@@ -187,6 +192,7 @@ export type FormatName =
   | 'envName'
   | 'path'
   | 'resourcePath'
+  | 'occlumName'
   | 'mode'
   | 'duration'
   | 'dnsName'

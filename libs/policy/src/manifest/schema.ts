@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FORMATS } from './formats.js';
 import { GramineSchema } from './gramine-schema.js';
 import { IdentitySchema } from './identity-schema.js';
+import { OcclumSchema } from './occlum-schema.js';
 import { list, prose, text } from './schema-parts.js';
 import { TrusteeSchema } from './trustee-schema.js';
 
@@ -165,6 +166,7 @@ export const WorkloadSchema = z.strictObject({
     .describe('Plain values that are no secrets'),
   session: SessionSchema.optional(),
   gramine: GramineSchema.optional().describe("What Gramine's Secret Provisioning clients receive"),
+  occlum: OcclumSchema.optional().describe("What Occlum's init clients may ask for"),
   trustee: TrusteeSchema.optional().describe("Resources for clients of Trustee's KBS protocol"),
 });
 
