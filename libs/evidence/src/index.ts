@@ -27,3 +27,32 @@ export type { RaTlsConvention, RaTlsDialectName } from './ra-tls/dialect.js';
 export { MAX_CERTIFICATE_BYTES } from './ra-tls/carrier-certificate.js';
 export { EVIDENCE_ERRORS, EvidenceError } from './ra-tls/evidence-error.js';
 export type { EvidenceErrorCode } from './ra-tls/evidence-error.js';
+export { EM_APP_ERRORS, EmAppError } from './fortanix/em-app-error.js';
+export type { EmAppErrorCode } from './fortanix/em-app-error.js';
+export {
+  embeddedCertificates,
+  localAttestation,
+  MAX_EM_APP_REQUEST_BYTES,
+  readEmAppRequest,
+  requireEnclave,
+} from './fortanix/em-app-request.js';
+export type { EmAppRequest, EnclaveName } from './fortanix/em-app-request.js';
+export {
+  attestationCertificate,
+  namedConfigId,
+  openAttestationCertificate,
+  QUOTE_NONCE_BYTES,
+  quoteLength,
+} from './fortanix/presented-quote.js';
+export {
+  REPORT_BYTES,
+  reportBody,
+  reportKeyId,
+  reportMac,
+  reportPart,
+  sameBytes,
+  TARGET_INFO_BYTES,
+  targetInfoOf,
+} from './fortanix/sgx-report.js';
+export { appConfigId, serialiseAppConfig } from './fortanix/app-config.js';
+export type { AppConfig, AppConfigPort, AppConfigWorkflow } from './fortanix/app-config.js';
