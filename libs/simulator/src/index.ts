@@ -64,3 +64,8 @@ export {
   type StatusCase,
   type VerificationSettings,
 } from './corpus/index.js';
+export { aesCmac } from './local-attestation/aes-cmac.js';
+export { SoftwareProcessor } from './local-attestation/software-processor.js';
+export { SoftwareEnclave } from './local-attestation/software-enclave.js';
+export { SoftwareQuotingEnclave } from './local-attestation/software-quoting-enclave.js';
+export { SoftwareAesm, type AesmCall, type SoftwareAesmOptions } from './local-attestation/software-aesm.js';
