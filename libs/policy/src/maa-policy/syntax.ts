@@ -38,7 +38,8 @@ export interface MaaCondition {
 }
 
 export type MaaAction =
-  | { readonly name: 'permit' | 'deny' }
+  | { readonly name: 'permit' }
+  | { readonly name: 'deny' }
   | {
       readonly name: 'add' | 'issue' | 'issueproperty';
       readonly type: MaaOperand;
