@@ -4,6 +4,7 @@ import {
   ConfigurationModule,
   HealthModule,
   HealthRegistry,
+  METRICS,
   MetricsModule,
   NatsModule,
   NatsRequests,
@@ -17,6 +18,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { Registry } from 'prom-client';
 import { CollateralController } from './collateral/collateral.controller.js';
 import { CollateralMetrics } from './collateral/collateral-metrics.js';
 import { CollateralService } from './collateral/collateral.service.js';
@@ -26,6 +28,7 @@ import type { VerifierEnvironment } from './config/environment.js';
 import { trustAnchors } from './config/trust-anchors.js';
 import { openEngine } from './engine/engine-choice.js';
 import type { VerificationEngine } from './engine/verification-engine.js';
+import { MaaListener } from './maa/maa-listener.js';
 import { JwksController } from './verdict/jwks.controller.js';
 import { openVerdictKey, VERDICT_KEY } from './verdict/verdict-key.js';
 import { VerdictMetrics } from './verdict/verdict-metrics.js';
@@ -78,6 +81,20 @@ export class AppModule implements OnModuleInit, OnApplicationShutdown {
         CollateralService,
         VerdictMetrics,
         VerifyService,
+        {
+          provide: MaaListener,
+          useFactory: (
+            trust: Trust,
+            requests: NatsRequests,
+            verifier: VerifyService,
+            collateral: CollateralService,
+            health: HealthRegistry,
+            registry: Registry,
+            clock: () => Date,
+          ) =>
+            new MaaListener({ environment, trust, requests, verifier, collateral, health, registry, clock }),
+          inject: [TRUST, NatsRequests, VerifyService, CollateralService, HealthRegistry, METRICS, CLOCK],
+        },
       ],
     };
   }

@@ -1,6 +1,7 @@
 import { sourceAddress } from '#collateral';
 import { flag, list, milliseconds, serviceEnvironment } from '#platform';
 import { z } from 'zod';
+import { maaVariables, missingMaaVariables } from '../maa/maa-environment.js';
 
 export const SOURCE_NAMES = ['bundle', 'pccs', 'pcs', 'thim'] as const;
 export type SourceName = (typeof SOURCE_NAMES)[number];
@@ -96,6 +97,7 @@ export const verifierEnvironment = serviceEnvironment
       .max(1_000_000)
       .optional()
       .describe('Lowest tcbEvaluationDataNumber that is accepted'),
+    ...maaVariables,
   })
   .superRefine((environment, context) => {
     const refuse = (variable: string, message: string): void => {
@@ -110,5 +112,7 @@ export const verifierEnvironment = serviceEnvironment
       refuse('SIEGEL_COLLATERAL_BUNDLE_DIR', 'is required by the collateral source "bundle"');
     if (sources.includes('pccs') && environment.SIEGEL_PCCS_URL === undefined)
       refuse('SIEGEL_PCCS_URL', 'is required by the collateral source "pccs"');
+    for (const variable of missingMaaVariables(environment))
+      refuse(variable, 'is required where SIEGEL_MAA_PORT is set');
   });
 export type VerifierEnvironment = z.infer<typeof verifierEnvironment>;
