@@ -3,34 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { TenantResolver } from '../../tenants/tenant-resolver.js';
-import { addresseeOf } from './addressee.js';
 import { ProvisioningAuthority, provisioningNames } from './provisioning-authority.js';
 import { readRequest } from './read-request.js';
-import { RefusalAllowance } from './refusal-allowance.js';
 import { sendsNoTickets } from './ticket-probe.js';
-
-describe('whom a server name means', () => {
-  const tenants = new TenantResolver('shop.example=shop,bank.shop.example=bank', 'other');
-  it.each([
-    ['shop.example', { tenant: 'shop' }],
-    ['SHOP.example.', { tenant: 'shop' }],
-    ['payments.shop.example', { tenant: 'shop', workloadHint: 'payments' }],
-    ['bank.shop.example', { tenant: 'bank' }],
-    ['payments.bank.shop.example', { tenant: 'bank', workloadHint: 'payments' }],
-    ['a.b.shop.example', { tenant: 'other' }],
-    ['10.0.0.1', { tenant: 'other' }],
-    [false, { tenant: 'other' }],
-    [null, { tenant: 'other' }],
-  ] as const)('%s', (name, expected) => {
-    expect(addresseeOf(tenants, name)).toEqual(expected);
-  });
-
-  it('nobody, where only listed hosts have a tenant', () => {
-    const listed = new TenantResolver('shop.example=shop', undefined);
-    expect(() => addresseeOf(listed, 'elsewhere.example')).toThrow(/host name/);
-  });
-});
 
 describe('names of the server certificate', () => {
   it('are all under which it can be reached, unless they are given', () => {
@@ -99,14 +74,4 @@ describe('reading a request', () => {
     gone.end('ab');
     expect(await outcome).toEqual({ kind: 'gone' });
   });
-});
-
-it('garbage is worth an event only so many times a second', () => {
-  let now = 0;
-  const allowance = new RefusalAllowance(2, () => now);
-  expect([allowance.take(), allowance.take(), allowance.take()]).toEqual([true, true, false]);
-  now = 499;
-  expect(allowance.take()).toBe(false);
-  now = 500;
-  expect([allowance.take(), allowance.take()]).toEqual([true, false]);
 });

@@ -12,8 +12,8 @@ import { constants } from 'node:crypto';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { Counter, type Registry } from 'prom-client';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../environment.js';
+import { addresseeOf, type Addressee } from '../../tenants/addressee.js';
 import { TenantResolver } from '../../tenants/tenant-resolver.js';
-import { addresseeOf, type Addressee } from './addressee.js';
 import {
   type ProvisioningAuthority,
   type ProvisioningIdentity,

@@ -1,16 +1,15 @@
 import { SiegelError } from '#contracts';
-import { EvidenceError, parseRaTlsCertificate, type RaTlsEvidence } from '#evidence';
-import { PkiError, PublicKey, ReplayCache } from '#pki';
+import { type PublicKey, ReplayCache } from '#pki';
 import { Injectable } from '@nestjs/common';
+import { EarlyRefusals, refusal } from '../../pipeline/early-refusals.js';
 import { ReleasePipeline } from '../../pipeline/release-pipeline.js';
-import type { Addressee } from './addressee.js';
-import { RefusalAllowance } from './refusal-allowance.js';
+import type { Addressee } from '../../tenants/addressee.js';
+import { attestationInput, raTlsPeer } from '../../tls/ra-tls-peer.js';
 import { SecretCarrier } from './secret-carrier.js';
 import { answerWith, REQUEST } from './wire-format.js';
 
 export const GRAMINE_PROTOCOL = 'gramine';
 
-const LOGGED_PER_SECOND = 100;
 /** A client library makes a new key for every run, so that a key that comes again is somebody's copy. */
 const REMEMBERED_MS = 24 * 3_600_000;
 const MAX_REMEMBERED = 200_000;
@@ -19,54 +18,27 @@ const MAX_REMEMBERED = 200_000;
 @Injectable()
 export class Provisioning {
   private readonly served = new ReplayCache({ maxEntries: MAX_REMEMBERED });
-  private readonly allowance = new RefusalAllowance(LOGGED_PER_SECOND);
+  private readonly refusals: EarlyRefusals;
 
-  constructor(private readonly pipeline: ReleasePipeline) {}
+  constructor(private readonly pipeline: ReleasePipeline) {
+    this.refusals = new EarlyRefusals(pipeline, GRAMINE_PROTOCOL);
+  }
 
   /**
    * @param certificate DER of the client's certificate, whose key the TLS handshake has proven
    * @throws SiegelError; a refusal is in the log by then
    */
   async answer(to: Addressee, certificate: Buffer | undefined, request: Buffer): Promise<Buffer> {
-    const { evidence, key } = await this.examined(to, certificate, request);
-    const carrier = new SecretCarrier(() => this.claim(key));
-    await this.pipeline.attest({
-      tenant: to.tenant,
-      protocol: GRAMINE_PROTOCOL,
-      evidence: evidence.quote,
-      format: 'dcap',
-      binding: {
-        convention: evidence.convention,
-        key,
-        ...(evidence.claims ? { claims: evidence.claims } : {}),
-      },
-      customClaims: Object.fromEntries(
-        [...evidence.customClaims].map(([name, value]) => [name, value.toString('hex')]),
-      ),
-      ...(to.workloadHint === undefined ? {} : { workloadHint: to.workloadHint }),
-      carrier,
+    const peer = await this.refusals.around(to.tenant, () => {
+      if (certificate !== undefined && !request.equals(REQUEST)) {
+        const message = 'not the request of Secret Provisioning, version 1';
+        throw refusal('REQUEST_MALFORMED', 'GRAMINE_REQUEST_UNKNOWN', message);
+      }
+      return raTlsPeer(certificate);
     });
+    const carrier = new SecretCarrier(() => this.claim(peer.key));
+    await this.pipeline.attest({ ...attestationInput(peer), ...to, protocol: GRAMINE_PROTOCOL, carrier });
     return answerWith(carrier.message);
-  }
-
-  private async examined(to: Addressee, certificate: Buffer | undefined, request: Buffer) {
-    try {
-      if (certificate === undefined)
-        throw malformed('CERTIFICATE_MISSING', 'the client presented no certificate');
-      if (!request.equals(REQUEST))
-        throw new SiegelError('REQUEST_MALFORMED', {
-          reason: {
-            code: 'GRAMINE_REQUEST_UNKNOWN',
-            message: 'not the request of Secret Provisioning, version 1',
-          },
-        });
-      const evidence = readEvidence(certificate);
-      return { evidence, key: keyOf(evidence) };
-    } catch (error) {
-      if (error instanceof SiegelError && this.allowance.take())
-        await this.pipeline.recordMalformed(to.tenant, GRAMINE_PROTOCOL, error);
-      throw error;
-    }
   }
 
   private claim(key: PublicKey): void {
@@ -74,35 +46,7 @@ export class Provisioning {
     const verdict = this.served.claim(key.thumbprint, new Date(now.getTime() + REMEMBERED_MS), now);
     if (verdict === 'fresh') return;
     if (verdict === 'full') throw new SiegelError('OVERLOADED');
-    throw new SiegelError('EVIDENCE_REPLAYED', {
-      reason: {
-        code: 'KEY_SERVED_BEFORE',
-        message: 'this key has had its secret; the client makes a new one each time',
-      },
-    });
+    const message = 'this key has had its secret; the client makes a new one each time';
+    throw refusal('EVIDENCE_REPLAYED', 'KEY_SERVED_BEFORE', message);
   }
 }
-
-function readEvidence(certificate: Buffer): RaTlsEvidence {
-  try {
-    return parseRaTlsCertificate(certificate);
-  } catch (error) {
-    if (error instanceof EvidenceError) throw malformed(error.code, error.message, error);
-    throw error;
-  }
-}
-
-function keyOf({ publicKeySpki }: RaTlsEvidence): PublicKey {
-  try {
-    return PublicKey.fromSpki(publicKeySpki);
-  } catch (error) {
-    if (!(error instanceof PkiError)) throw error;
-    throw new SiegelError('PUBLIC_KEY_INVALID', {
-      reason: { code: error.code, message: error.message },
-      cause: error,
-    });
-  }
-}
-
-const malformed = (code: string, message: string, cause?: unknown): SiegelError =>
-  new SiegelError('EVIDENCE_MALFORMED', { reason: { code, message: message.slice(0, 1_000) }, cause });

@@ -1,4 +1,4 @@
-import type { TenantResolver } from '../../tenants/tenant-resolver.js';
+import type { TenantResolver } from './tenant-resolver.js';
 
 export interface Addressee {
   readonly tenant: string;
@@ -6,8 +6,8 @@ export interface Addressee {
 }
 
 /**
- * Whom a client means by the name in its SERVER_NAME extension, the only name that this protocol carries: a listed host is its
- * tenant's; one label before a listed host names a workload of that tenant.
+ * Whom a client means by the name of the server that it connects to (SERVER_NAME extension, or :authority), where its protocol carries
+ * no other name: a listed host is its tenant's; one label before a listed host names a workload of that tenant.
  *
  * @throws SiegelError TENANT_UNKNOWN
  */
