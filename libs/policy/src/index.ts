@@ -83,3 +83,6 @@ export type { MaaClaim, MaaPolicy, MaaValue } from './maa-policy/syntax.js';
 
 /** MarbleRun manifests. */
 export * as marblerun from './marblerun-manifest/index.js';
+
+export { MAX_TRUSTEE_POLICY_CHARACTERS, recogniseTrusteePolicy } from './trustee-policy/stock-policies.js';
+export type { TrusteePolicyMeaning } from './trustee-policy/stock-policies.js';

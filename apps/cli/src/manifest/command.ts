@@ -44,7 +44,10 @@ export function registerManifest(program: Command, session: Session): void {
       'Makes a manifest of one workload from a file of another system, and says of each part what became of it: mapped, weakened, or ' +
         'unsupported. Add the secrets and lint it.',
     )
-    .argument('<kind>', 'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, sigstruct')
+    .argument(
+      '<kind>',
+      'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, sigstruct, trustee-policy',
+    )
     .argument('<file>', '"-" reads standard input')
     .option('--workload <name>', 'name of the workload', 'imported')
     .option(

@@ -166,6 +166,17 @@ describe('siegel manifest import', () => {
     expect(JSON.parse(terminal.written.out)).toMatchObject({ error: { code: 'FORMAT_MALFORMED' } });
   });
 
+  it.each([
+    ['default allow = false', 0, []],
+    ['default allow = true', 1, ['unsupported allow', 'unsupported allow.measurement']],
+    ['default allow = data.something', 1, ['unsupported policy']],
+  ])('trustee-policy: %s', async (rule, code, left) => {
+    const answer = await imported('trustee-policy', `# a comment\npackage policy\n${rule}\n`);
+    expect(answer.code).toBe(code);
+    expect(answer.manifest).toEqual({ siegel: 'v1', workloads: {} });
+    expect(open(answer)).toEqual(left);
+  });
+
   it('names the kinds that it knows', async () => {
     const terminal = recordingTerminal({ stdin: '' });
     expect(await run(['manifest', 'import', 'constructor', '-'], terminal)).toBe(2);

@@ -4,6 +4,7 @@ import { GRAMINE_ENV } from './gramine-env.js';
 import { GSC_INFO_IMAGE } from './gsc-info-image.js';
 import { SIGSTRUCT } from './sigstruct-file.js';
 import { SIGSTRUCT_VIEW } from './sigstruct-view.js';
+import { TRUSTEE_POLICY } from './trustee-policy.js';
 
 /** The kinds of files that become a manifest: one line each, one file each. */
 export const IMPORTERS: Readonly<Record<string, Importer>> = {
@@ -12,4 +13,5 @@ export const IMPORTERS: Readonly<Record<string, Importer>> = {
   'gramine-sigstruct-view': SIGSTRUCT_VIEW,
   'gsc-info-image': GSC_INFO_IMAGE,
   sigstruct: SIGSTRUCT,
+  'trustee-policy': TRUSTEE_POLICY,
 };
