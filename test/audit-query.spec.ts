@@ -68,6 +68,15 @@ describe('GET /v1/events', () => {
     ['tenant=other', () => false],
     ['workload=never-seen', () => false],
     ['emitter=key-release&tcbStatus=UpToDate', () => true],
+    [`mrsigner=${hash('sha256', 'signer')}&workload=ledger`, (i: number) => i % 2 === 1],
+    [`mrsigner=${other}`, () => false],
+    ['protocol=native&simulated=true&fmspc=00906ED50000&instance=test-1', () => true],
+    ['simulated=false&type=attestation.denied', () => false],
+    [`boundKey=${'k'.repeat(43)}&reason=BINDING_MISMATCH`, (i: number) => i % 5 === 0],
+    ['field=data.manifest.version:3&workload=ledger', (i: number) => i % 2 === 1],
+    ['field=data.conditions.name:mrenclave&field=data.evidence.isvSvn:2&tenant=default', () => true],
+    ['field=data.evidence.isvSvn:3', () => false],
+    ['field=workload:ledger', (i: number) => i % 2 === 1],
   ])('filters %s', async (query, wanted) => {
     const { events } = await search(`${query}&limit=500`);
     expect(events.map(({ event }) => event.id)).toEqual(ids.filter((_, i) => wanted(i)).reverse());
@@ -121,6 +130,12 @@ describe('GET /v1/events', () => {
     ['mrenclave=xyz', 'QUERY_INVALID'],
     ['type=none', 'QUERY_INVALID'],
     ['from=yesterday', 'QUERY_INVALID'],
+    ['field=data.secret:1', 'QUERY_INVALID'],
+    ['field=workload', 'QUERY_INVALID'],
+    ['mrsigner=abc', 'QUERY_INVALID'],
+    ['simulated=maybe', 'QUERY_INVALID'],
+    [`text=${'x'.repeat(201)}`, 'QUERY_INVALID'],
+    ['text=...', 'QUERY_INVALID'],
     ['cursor=abc', 'CURSOR_INVALID'],
   ])('refuses %s', async (query, code) => {
     const response = await deployment.get(`/v1/events?${query}`);
@@ -170,6 +185,25 @@ describe('GET /v1/events/counts', () => {
     const byTcb = await deployment.json<Counts>('/v1/events/counts?by=tcbStatus&type=service.started');
     expect(total(byTcb, null)).toBe(1);
     expect((await deployment.json<Counts>('/v1/events/counts?workload=never-seen')).counts).toEqual([]);
+  });
+
+  it('counts without steps of time, and by filters that the index does not decide alone', async () => {
+    const all = await deployment.json<Counts & { total: number }>(
+      '/v1/events/counts?by=workload&bucket=none&type=attestation.denied&tenant=default',
+    );
+    expect(all.total).toBe(60);
+    expect(all.counts).toEqual([
+      { at: null, value: expect.any(String), count: 30 },
+      { at: null, value: expect.any(String), count: 30 },
+    ]);
+    const narrowed = await deployment.json<Counts & { total: number }>(
+      '/v1/events/counts?by=tcbStatus&bucket=none&tenant=default&field=data.evidence.isvSvn:2',
+    );
+    expect(narrowed).toMatchObject({ total: 60, counts: [{ at: null, value: 'UpToDate', count: 60 }] });
+    const one = await deployment.json<Counts & { total: number }>(
+      `/v1/events/counts?by=reason&session=${ids[5]}`,
+    );
+    expect(one.counts.map(({ value, count }) => [value, count])).toEqual([['BINDING_MISMATCH', 1]]);
   });
 
   it('refuses fields that it cannot count by', async () => {

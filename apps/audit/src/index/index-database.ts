@@ -38,7 +38,16 @@ CREATE TABLE events (
   mrenclave INTEGER,
   tcb INTEGER,
   session INTEGER,
-  leaf INTEGER NOT NULL
+  leaf INTEGER NOT NULL,
+  -- facts.ts: names, then digests of 48 bits.
+  mrsigner INTEGER,
+  instance INTEGER,
+  simulated INTEGER,
+  protocol INTEGER,
+  fmspc INTEGER,
+  bound_key INTEGER,
+  evidence INTEGER,
+  platform INTEGER
 ) STRICT;
 -- The words of reasons and failed conditions, by position. The text itself is in the log.
 CREATE VIRTUAL TABLE reasons USING fts5(words, content='', columnsize=0, tokenize='unicode61');
@@ -54,8 +63,11 @@ CREATE INDEX events_workload ON events (workload) WHERE workload IS NOT NULL;
 CREATE INDEX events_mrenclave ON events (mrenclave) WHERE mrenclave IS NOT NULL;
 CREATE INDEX events_reason ON events (reason) WHERE reason IS NOT NULL;
 CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
+CREATE INDEX events_bound_key ON events (bound_key) WHERE bound_key IS NOT NULL;
+CREATE INDEX events_evidence ON events (evidence) WHERE evidence IS NOT NULL;
+CREATE INDEX events_platform ON events (platform) WHERE platform IS NOT NULL;
 `;
-const USER_VERSION = 3;
+const USER_VERSION = 4;
 
 /**
  * Opens the search index for its one writer. The index holds nothing that the log does not: whatever is wrong with it

@@ -28,8 +28,11 @@ export const parseEntry = (entry: Uint8Array): ParsedEntry =>
 /** A UUID's 16 bytes. */
 export const uuidBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
 
+/** 48 bits that stand for an identifier in the index. */
+export const valueDigest = (value: string): number => hash('sha256', value, 'buffer').readUIntBE(0, 6);
+
 /** 48 bits that stand for a session id in the index. */
-export const sessionDigest = (session: string): number => hash('sha256', session, 'buffer').readUIntBE(0, 6);
+export const sessionDigest = valueDigest;
 
 /** 48 bits that stand for a leaf hash in the index. */
 export const leafDigest = (leaf: Buffer): number => leaf.readUIntBE(0, 6);

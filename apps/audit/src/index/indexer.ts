@@ -1,11 +1,15 @@
 import { leafHash } from '#transparency';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { fieldValues } from './field-values.js';
+import { DIGESTED_FACTS, NAMED_FACTS, type NamedFact } from './facts.js';
 import type { Dictionary } from './index-database.js';
 import { reasonText, wordsOf } from './reason-words.js';
-import { leafDigest, parseEntry, sessionDigest, uuidBytes } from './indexed-fields.js';
+import { leafDigest, parseEntry, sessionDigest, uuidBytes, valueDigest } from './indexed-fields.js';
 
 const PAGE = 512;
 const MAX_NAMES_IN_MEMORY = 20_000;
+const NAMES = Object.entries(NAMED_FACTS) as [NamedFact, string][];
+const DIGESTS = Object.entries(DIGESTED_FACTS);
 
 interface StoredEntry {
   pos: number;
@@ -34,8 +38,11 @@ export class Indexer {
        WHERE pos > ? ORDER BY pos LIMIT ${PAGE}`,
     );
     this.#insert = index.prepare(
-      `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session, leaf)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session, leaf,
+         ${[...NAMES, ...DIGESTS].map(([column]) => column).join(', ')})
+       VALUES (${Array(15 + NAMES.length + DIGESTS.length)
+         .fill('?')
+         .join(', ')})`,
     );
     this.#insertWords = index.prepare('INSERT INTO reasons (rowid, words) VALUES (?, ?)');
     this.#selectName = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
@@ -85,12 +92,17 @@ export class Indexer {
       this.#name('tcb', event.tcbStatus),
       event.session === undefined ? null : sessionDigest(event.session),
       leafDigest(leafHash(entry)),
+      ...NAMES.map(([column, path]) => this.#name(column, fieldValues(event, path)[0])),
+      ...DIGESTS.map(([, path]) => {
+        const [value] = fieldValues(event, path);
+        return value === undefined ? null : valueDigest(value);
+      }),
     );
     const words = wordsOf(reasonText(event));
     if (words.length > 0) this.#insertWords.run(pos, words.join(' '));
   }
 
-  #name(kind: Dictionary, value: string | undefined): number | null {
+  #name(kind: Dictionary | NamedFact, value: string | undefined): number | null {
     if (value === undefined) return null;
     const key = `${kind}\n${value}`;
     const known = this.#names.get(key);

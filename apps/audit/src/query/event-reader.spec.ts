@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { AuditEvent } from '#contracts';
 import { leafHash } from '#transparency';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
@@ -9,13 +10,14 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { TestEmitter } from '../../../../test/audit-deployment.js';
 import { openIndexForReading, openIndexForWriting } from '../index/index-database.js';
+import { hasFields } from '../index/field-values.js';
 import { reasonText, wordsOf } from '../index/reason-words.js';
 import { Indexer } from '../index/indexer.js';
 import { Committer } from '../sequencing/committer.js';
 import { OwnEmitter } from '../sequencing/own-events.js';
 import { openLogForReading, openLogForWriting } from '../store/log-database.js';
 import { EventReader } from './event-reader.js';
-import type { EventFilters, LoggedEvent } from './query-schema.js';
+import type { LoggedEvent, ScopedFilters } from './query-schema.js';
 
 const EVENTS = 400;
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -29,12 +31,29 @@ const reasons = ['RELEASE_DENIED', 'BINDING_MISMATCH'];
 const messages = ['Keine Prüfsumme passt.', 'isvsvn 3 is below 5', 'no match', 'no "match" OR isvsvn*'];
 const measurements = ['aa', 'bb', 'cc'].map((byte) => byte.repeat(32));
 
+const signers = ['dd', 'ee'].map((byte) => byte.repeat(32));
+const protocols = ['native', 'gramine', 'marblerun', 'occlum'];
+const platforms = ['01', '02', '03', '04'].map((byte) => byte.repeat(32));
+
+type AttestationData = Extract<AuditEvent, { type: 'attestation.denied' }>['data'] & {
+  evidence: object;
+  manifest: object;
+};
+/** What the usual event of a test says, to be varied. */
+const sampleData = (emitter: TestEmitter): AttestationData => {
+  const data = (
+    JSON.parse(emitter.event({ seq: 0 }).entry.toString()) as { event: { data: AttestationData } }
+  ).event.data;
+  return data;
+};
+
 beforeAll(async () => {
   const writing = openLogForWriting(join(folder, 'log.db'));
   const logs = [{ id: 0, origin: 'siegel.test/default', kid: 'k', name: 'default' }];
   const own = new OwnEmitter('audit', 'own', 'test', privateKey);
   const committer = new Committer(writing, { logs, logKey: privateKey, own, gapGraceMs: 1_000 });
   const emitter = new TestEmitter({ kid: 'k', privateKey, publicKey });
+  const base = sampleData(emitter);
   for (let i = 0; i < EVENTS; i++) {
     const denied = i % 3 === 0;
     const { entry, seq } = emitter.event({
@@ -42,6 +61,20 @@ beforeAll(async () => {
       mrenclave: measurements[i % 3]!,
       tcbStatus: i % 5 === 0 ? 'OutOfDate' : 'UpToDate',
       outcome: denied ? 'denied' : 'granted',
+      mrsigner: signers[i % 2]!,
+      session: `session-${i % 40}`,
+      ...(i % 7 === 0 ? { simulated: false } : {}),
+      data: {
+        ...base,
+        boundKey: `key-${i % 50}`,
+        protocol: protocols[i % 4]!,
+        manifest: { ...base.manifest, version: i % 11 },
+        evidence: {
+          ...base.evidence,
+          platform: platforms[i % 4]!,
+          advisoryIds: [`INTEL-SA-${i % 3}`, 'INTEL-SA-9'],
+        },
+      },
       ...(denied
         ? { reason: { code: reasons[i % 2]!, message: messages[i % 4]! } }
         : { reason: undefined as never }),
@@ -63,7 +96,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const matches = (filters: EventFilters, { event, loggedAt }: LoggedEvent): boolean =>
+const matches = (filters: ScopedFilters, { event, loggedAt }: LoggedEvent): boolean =>
   (filters.workload === undefined || event['workload'] === filters.workload) &&
   (filters.mrenclave === undefined || event['mrenclave'] === filters.mrenclave) &&
   (filters.outcome === undefined || event.outcome === filters.outcome) &&
@@ -73,6 +106,7 @@ const matches = (filters: EventFilters, { event, loggedAt }: LoggedEvent): boole
     (event['reason'] as { code: string } | undefined)?.code === filters.reason) &&
   (filters.text === undefined ||
     wordsOf(filters.text).every((word) => wordsOf(reasonText(event as never)).includes(word))) &&
+  hasFields(event, filters.fields ?? []) &&
   (filters.from === undefined || loggedAt >= filters.from) &&
   (filters.to === undefined || loggedAt < filters.to);
 
@@ -97,6 +131,23 @@ const filtersOf = fc.record(
     ),
     from: time,
     to: time,
+    session: fc.constantFrom('session-3', 'session-39', 'none'),
+    // Indexed by name, by digest, and not at all; lists, numbers, flags; values that nothing has.
+    fields: fc.subarray(
+      [
+        { path: 'mrsigner', value: signers[0]! },
+        { path: 'data.protocol', value: 'gramine' },
+        { path: 'data.protocol', value: 'none' },
+        { path: 'simulated', value: 'false' },
+        { path: 'data.boundKey', value: 'key-7' },
+        { path: 'data.evidence.platform', value: platforms[3]! },
+        { path: 'data.evidence.advisoryIds', value: 'INTEL-SA-1' },
+        { path: 'data.manifest.version', value: '4' },
+        { path: 'data.conditions.ok', value: 'true' },
+        { path: 'data.grants.objectName', value: 'db' },
+      ],
+      { maxLength: 2 },
+    ),
   },
   { requiredKeys: [] },
 );
@@ -158,12 +209,23 @@ describe('searching', () => {
     );
   });
 
+  it('looks further where the candidates of an index are mostly no matches', async () => {
+    const fields = [{ path: 'data.manifest.version', value: '10' }];
+    const filters = { outcome: 'granted' as const, fields };
+    const expected = all.filter((event) => matches(filters, event));
+    expect(expected.length).toBeGreaterThan(10);
+    for (const order of ['newest', 'oldest'] as const) {
+      const { events } = await reader.search({ filters, order, after: undefined, limit: 1_000 });
+      expect(new Set(events)).toEqual(new Set(expected));
+    }
+  });
+
   it('finds one session and one id', async () => {
     const wanted = all[123]!;
     const filters = { session: wanted.event['session'] as string };
-    expect((await reader.search({ filters, order: 'newest', after: undefined, limit: 5 })).events).toEqual([
-      wanted,
-    ]);
+    expect((await reader.search({ filters, order: 'newest', after: undefined, limit: 50 })).events).toEqual(
+      all.filter((event) => matches(filters, event)).reverse(),
+    );
     expect(reader.byId(wanted.event.id)).toEqual(wanted);
   });
 

@@ -2,16 +2,21 @@ import { leafHash } from '#transparency';
 import { type Expression, Kysely, type SqlBool, sql } from 'kysely';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
-import { leafDigest, parseEntry, sessionDigest, uuidBytes } from '../index/indexed-fields.js';
-import { matchAll, wordsOf } from '../index/reason-words.js';
+import type { DigestedFact, NamedFact } from '../index/facts.js';
+import { fieldValues } from '../index/field-values.js';
+import type { Dictionary } from '../index/index-database.js';
+import { leafDigest, parseEntry, uuidBytes } from '../index/indexed-fields.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
 import type { PackedEvents } from './packed-events.js';
 import type { EventFilters, LoggedEvent, ScopedFilters } from './query-schema.js';
+import { SearchPlanner, type Window } from './search-plan.js';
 
 interface IndexTables {
   names: { id: number; kind: string; value: string };
-  events: Record<'pos' | 'log' | 'idx' | 'time' | 'session' | Dictionary, number> & { id: Uint8Array };
+  events: Record<
+    'pos' | 'log' | 'idx' | 'time' | 'session' | Dictionary | NamedFact | DigestedFact,
+    number
+  > & { id: Uint8Array };
 }
 
 export interface PositionQuery {
@@ -27,12 +32,6 @@ export interface PositionPage {
   events: LoggedEvent[];
   more: boolean;
   searchedTo: number;
-}
-
-/** Positions above `above`, up to and including `upTo`. */
-interface Window {
-  above: number;
-  upTo: number;
 }
 
 export interface CountQuery {
@@ -53,6 +52,12 @@ export interface CountCell {
 const WINDOW = 100_000;
 /** Time after which a search that found something gives what it has, in milliseconds. */
 const BUDGET_MS = 25;
+/** Time after which one that found nothing says how far it came. */
+const PATIENCE_MS = 1_000;
+/** Events that are looked at together where the index does not decide alone. */
+const CANDIDATES = 512;
+/** Positions that are looked through at most to count by a field that is not indexed. */
+const MAX_LOOKED_THROUGH = 1_000_000;
 const MAX_CELLS = 10_000;
 
 /** The range in steps, from its near end. */
@@ -65,17 +70,15 @@ function* windows({ above, upTo }: Window, order: 'newest' | 'oldest', step: num
   }
 }
 
-/** Filters from the most to the least selective, as experience has it: the first one given chooses the index. */
-const BY_SELECTIVITY = ['session', 'reason', 'mrenclave', 'workload', 'type', 'outcome', 'tenant'] as const;
-const FILTER_OF: Readonly<Record<Exclude<Dictionary, 'tcb'>, keyof EventFilters>> & { tcb: 'tcbStatus' } = {
-  tenant: 'tenant',
-  type: 'type',
-  outcome: 'outcome',
-  reason: 'reason',
-  workload: 'workload',
-  mrenclave: 'mrenclave',
-  emitter: 'emitter',
+/** What of a window is left behind a position. */
+const behind = (window: Window, position: number, order: 'newest' | 'oldest'): Window =>
+  order === 'oldest' ? { ...window, above: position } : { ...window, upTo: position - 1 };
+
+/** Where in an event the values of a dictionary are, if not under its name. */
+const FIELD_OF: Readonly<Partial<Record<Dictionary, string>>> = {
   tcb: 'tcbStatus',
+  reason: 'reason.code',
+  emitter: 'emitter.name',
 };
 
 /** Reads events by search, by id and in order. Opened beside the writers; sees whole commits. */
@@ -86,7 +89,7 @@ export class EventReader {
   readonly #name: StatementSync;
   readonly #byId: StatementSync;
   readonly #byLeaf: StatementSync;
-  readonly #nameId: StatementSync;
+  readonly #planner: SearchPlanner;
   readonly #timeBelow: StatementSync;
   readonly #last: StatementSync;
 
@@ -102,7 +105,7 @@ export class EventReader {
     this.#next = log.prepare(`${columns} WHERE pos > ? ORDER BY pos LIMIT ?`);
     this.#byId = index.prepare('SELECT pos FROM events WHERE id = ? ORDER BY pos LIMIT 1');
     this.#byLeaf = index.prepare('SELECT pos FROM events WHERE leaf = ? ORDER BY pos LIMIT 16');
-    this.#nameId = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
+    this.#planner = new SearchPlanner(index);
     this.#name = index.prepare('SELECT value FROM names WHERE id = ?');
     this.#timeBelow = index.prepare('SELECT pos, time FROM events WHERE pos <= ? ORDER BY pos DESC LIMIT 1');
     this.#last = index.prepare('SELECT coalesce(max(pos), 0) AS pos FROM events');
@@ -139,33 +142,40 @@ export class EventReader {
 
   /**
    * A page of the events that match. A search that no index covers goes through the log in windows and lets other
-   * calls in between; it may give a short page, but an empty one only at the end.
+   * calls in between; it may give a short page, and after a second of finding nothing an empty one: `more` says whether it goes on.
    */
   async search({ filters, order, after, limit }: PositionQuery): Promise<PositionPage> {
     const range = this.#range(filters);
     const above = order === 'oldest' ? Math.max(range.above, after ?? 0) : range.above;
     const upTo = order === 'newest' && after !== undefined ? Math.min(range.upTo, after - 1) : range.upTo;
-    const plan = this.#plan(filters);
+    const plan = this.#planner.plan(filters);
     const events: LoggedEvent[] = [];
     let searchedTo = order === 'oldest' ? above : upTo;
     const started = performance.now();
-    for (const window of windows(
+    const overdue = (): boolean =>
+      performance.now() - started > (events.length > 0 ? BUDGET_MS : PATIENCE_MS);
+    const steps = windows(
       { above, upTo: plan ? upTo : above },
       order,
       plan?.covered ? Infinity : this.window,
-    )) {
-      const positions = await this.#positions(plan!.within(window), window, order, limit + 1 - events.length);
-      for (const position of positions) {
-        if (events.length === limit) return { events, more: true, searchedTo };
-        const event = this.#load(position)!;
-        searchedTo = position;
-        if (filters.session === undefined || event.event['session'] === filters.session) events.push(event);
+    );
+    for (const step of steps) {
+      for (let rest: Window | undefined = step; rest;) {
+        const wanted: number = plan!.residual ? CANDIDATES : limit + 1 - events.length;
+        const positions: number[] = await this.#positions(plan!.within(rest), rest, order, wanted);
+        for (const position of positions) {
+          if (events.length === limit) return { events, more: true, searchedTo };
+          const event = this.#load(position)!;
+          searchedTo = position;
+          if (!plan!.confirm || plan!.confirm(event.event as never)) events.push(event);
+        }
+        rest = positions.length < wanted ? undefined : behind(rest, positions.at(-1)!, order);
+        if (rest && overdue()) return { events, more: true, searchedTo };
+        if (rest) await setImmediate();
       }
-      searchedTo = order === 'oldest' ? window.upTo : window.above + 1;
-      const end = order === 'oldest' ? window.upTo >= upTo : window.above <= above;
-      if (!end && events.length > 0 && performance.now() - started > BUDGET_MS) {
-        return { events, more: true, searchedTo };
-      }
+      searchedTo = order === 'oldest' ? step.upTo : step.above + 1;
+      const end = order === 'oldest' ? step.upTo >= upTo : step.above <= above;
+      if (!end && overdue()) return { events, more: true, searchedTo };
       if (!end) await setImmediate();
     }
     return { events, more: false, searchedTo: order === 'oldest' ? Math.max(upTo, above) : above };
@@ -174,7 +184,8 @@ export class EventReader {
   /** How many events match, by the values of one field and in steps of time. @throws RangeError for too many cells */
   async count({ filters, by, bucketMs }: CountQuery): Promise<CountCell[]> {
     const { above, upTo } = this.#range(filters);
-    const plan = this.#plan(filters);
+    const plan = this.#planner.plan(filters);
+    if (plan?.confirm) return this.#countOneByOne({ filters, by, bucketMs });
     const cells = new Map<string, { name: number | null; slot: number; count: number }>();
     for (const window of windows({ above, upTo: plan ? upTo : above }, 'oldest', this.window)) {
       const rows = await this.#query
@@ -204,6 +215,31 @@ export class EventReader {
       }));
   }
 
+  /** As {@link count}, for filters that the index does not decide alone. */
+  async #countOneByOne({ filters, by, bucketMs }: CountQuery): Promise<CountCell[]> {
+    const cells = new Map<string, CountCell>();
+    const field = FIELD_OF[by] ?? by;
+    let seen = 0;
+    let after: number | undefined;
+    for (let more = true; more;) {
+      const page = await this.search({ filters, order: 'oldest', after, limit: CANDIDATES });
+      for (const { event, loggedAt } of page.events) {
+        const at = new Date(Math.floor(Date.parse(loggedAt) / bucketMs) * bucketMs).toISOString();
+        const value = fieldValues(event, field)[0] ?? null;
+        const key = `${at}/${value}`;
+        const cell = cells.get(key);
+        if (cell) cell.count++;
+        else cells.set(key, { at, value, count: 1 });
+      }
+      seen += page.searchedTo - (after ?? 0);
+      if (cells.size > MAX_CELLS) throw new RangeError('too many steps of time or values');
+      if (seen > MAX_LOOKED_THROUGH && more)
+        throw new RangeError(`too many events to count by a field that is not indexed: narrow the time`);
+      ({ more, searchedTo: after } = page);
+    }
+    return [...cells.values()].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : b.count - a.count));
+  }
+
   async #positions(
     conditions: readonly Expression<SqlBool>[],
     { above, upTo }: Window,
@@ -231,49 +267,6 @@ export class EventReader {
     };
   }
 
-  /** The conditions, and whether one index has them all; undefined if a filter names something that no event has. */
-  #plan(filters: ScopedFilters): Plan | undefined {
-    const conditions: Expression<SqlBool>[] = [];
-    const driver = BY_SELECTIVITY.find((name) => filters[name] !== undefined);
-    const composite = driver === 'mrenclave' || driver === 'workload' || driver === 'type';
-    for (const name of DICTIONARIES) {
-      const value = filters[FILTER_OF[name]];
-      if (value === undefined) continue;
-      const row = this.#nameId.get(name, value) as { id: number } | undefined;
-      if (!row) return undefined;
-      // The unary plus keeps SQLite from choosing this column's index: without statistics it guesses.
-      const indexed = name === driver || (name === 'outcome' && composite);
-      conditions.push(indexed ? sql`${sql.ref(name)} = ${row.id}` : sql`+${sql.ref(name)} = ${row.id}`);
-    }
-    const confined = this.#confined(filters.tenants);
-    if (confined === undefined) return undefined;
-    if (filters.session !== undefined) conditions.push(sql`session = ${sessionDigest(filters.session)}`);
-    const byIndex = driver === undefined ? 0 : filters.outcome !== undefined && composite ? 2 : 1;
-    if (filters.text === undefined)
-      return {
-        within: () => [...conditions, ...confined],
-        covered: conditions.length === byIndex && confined.length === 0,
-      };
-    const match = matchAll(wordsOf(filters.text));
-    // The window is given to the full-text index as well: a frequent word's whole list would be read for each.
-    const within = ({ above, upTo }: Window): Expression<SqlBool>[] => [
-      ...conditions,
-      ...confined,
-      sql<SqlBool>`pos IN (SELECT rowid FROM reasons WHERE reasons MATCH ${match} AND rowid > ${above} AND rowid <= ${upTo})`,
-    ];
-    return { within, covered: false };
-  }
-
-  /** The condition that keeps a search to some tenants; undefined if none of them has an event. */
-  #confined(tenants: readonly string[] | undefined): Expression<SqlBool>[] | undefined {
-    if (tenants === undefined) return [];
-    const ids = tenants.flatMap((tenant) => {
-      const row = this.#nameId.get('tenant', tenant) as { id: number } | undefined;
-      return row ? [row.id] : [];
-    });
-    return ids.length === 0 ? undefined : [sql`+tenant IN (${sql.join(ids)})`];
-  }
-
   /** The last position that was logged before `time`; the log's time never decreases. */
   #positionAt(time: number, last: number): number {
     let low = 0;
@@ -294,12 +287,6 @@ export class EventReader {
     const loggedAt = new Date(row.time).toISOString();
     return { position: row.pos, log: row.origin, index: row.idx, loggedAt, event, kid, sig };
   }
-}
-
-/** How a query is answered. */
-interface Plan {
-  within: (window: Window) => Expression<SqlBool>[];
-  covered: boolean;
 }
 
 interface EntryRow {

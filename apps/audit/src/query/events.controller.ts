@@ -7,6 +7,7 @@ import { AccessGuard, Caller, Requires } from '../access/access.guard.js';
 import type { Principal } from '../access/roles.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import { BUCKET_MS, CountsQuery, EventCounts, EventPage, EventQuery, LoggedEvent } from './query-schema.js';
+import { scopedFilters } from './scoped-filters.js';
 
 /** How long a search waits for the index to have everything that was committed when it was asked. */
 const FRESHNESS_MS = 2_000;
@@ -29,17 +30,16 @@ export class EventsController {
     @Caller() caller: Principal,
   ): Promise<EventPage> {
     const { cursor, order, limit, ...filters } = query;
-    const tenants = caller.scope('events.read', filters.tenant);
+    const scoped = scopedFilters(filters, caller, 'events.read');
     const after = cursor === undefined ? undefined : decodeCursor(cursor, query);
     await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
-    const page = await this.log.reader.call('search', {
-      filters: { ...filters, tenants },
-      order,
-      after,
-      limit,
-    });
+    const page = await this.log.reader.call('search', { filters: scoped, order, after, limit });
     const goesOn = page.more || order === 'oldest';
-    return { events: page.events, next: goesOn ? encodeCursor(page.searchedTo, query) : null };
+    return {
+      events: page.events,
+      more: page.more,
+      next: goesOn ? encodeCursor(page.searchedTo, query) : null,
+    };
   }
 
   @Get('counts')
@@ -50,12 +50,18 @@ export class EventsController {
     { by, bucket, ...filters }: CountsQuery,
     @Caller() caller: Principal,
   ): Promise<EventCounts> {
-    const scoped = { ...filters, tenants: caller.scope('events.read', filters.tenant) };
+    const scoped = scopedFilters(filters, caller, 'events.read');
     await this.log.follower.waitIndexed(this.log.sequencer.head, FRESHNESS_MS);
     const field = by === 'tcbStatus' ? 'tcb' : by;
     const query = { filters: scoped, by: field, bucketMs: BUCKET_MS[bucket] } as const;
     const counts = await this.log.reader.call('count', query);
-    return { by, bucket, counts };
+    const total = counts.reduce((sum, { count }) => sum + count, 0);
+    return {
+      by,
+      bucket,
+      total,
+      counts: bucket === 'none' ? counts.map((cell) => ({ ...cell, at: null })) : counts,
+    };
   }
 
   @Get(':id')

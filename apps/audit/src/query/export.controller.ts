@@ -9,6 +9,7 @@ import type { Principal } from '../access/roles.js';
 import { AuditLog } from '../audit-log.js';
 import { EXPORT_FORMATS } from './export-format.js';
 import { EventFilters, type ScopedFilters } from './query-schema.js';
+import { scopedFilters } from './scoped-filters.js';
 
 const PAGE = 500;
 const FRESHNESS_MS = 2_000;
@@ -33,7 +34,7 @@ export class ExportController {
     @Res() reply: FastifyReply,
     @Caller() caller: Principal,
   ): Promise<void> {
-    const scoped = { ...filters, tenants: caller.scope('events.export', filters.tenant) };
+    const scoped = scopedFilters(filters, caller, 'events.export');
     const { contentType, extension } = EXPORT_FORMATS[format];
     const end = this.log.sequencer.head;
     await this.log.follower.waitIndexed(end, FRESHNESS_MS);

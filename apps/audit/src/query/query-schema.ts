@@ -1,8 +1,22 @@
 import { AUDIT_EVENT_TYPES, type AuditEventType, Outcome, TENANT_PATTERN } from '#contracts';
 import { z } from 'zod';
+import type { FieldFilter } from '../index/field-values.js';
 import { wordsOf } from '../index/reason-words.js';
+import { EVENT_FIELDS } from './event-fields.js';
 
 const eventType = z.enum(AUDIT_EVENT_TYPES as readonly [AuditEventType, ...AuditEventType[]]);
+
+const hexOf = (bytes: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`), `must be ${bytes} bytes as hex`)
+    .transform((value) => value.toLowerCase());
+
+const fieldText = z
+  .string()
+  .max(1_200)
+  .regex(/^[A-Za-z0-9.]{1,100}:./, 'must be PATH:VALUE')
+  .refine((text) => EVENT_FIELDS.has(text.slice(0, text.indexOf(':'))), 'no event has this field');
 
 /** Filters of events; all given ones must hold. */
 export const EventFilters = z.strictObject({
@@ -10,11 +24,7 @@ export const EventFilters = z.strictObject({
   type: eventType.optional(),
   outcome: Outcome.optional(),
   workload: z.string().min(1).max(128).optional(),
-  mrenclave: z
-    .string()
-    .regex(/^[0-9a-fA-F]{64}$/, 'must be 32 bytes as hex')
-    .transform((value) => value.toLowerCase())
-    .optional(),
+  mrenclave: hexOf(32).optional(),
   reason: z.string().min(1).max(64).optional().describe('Code of the reason, for example RELEASE_DENIED'),
   text: z
     .string()
@@ -25,13 +35,49 @@ export const EventFilters = z.strictObject({
   emitter: z.string().min(1).max(64).optional(),
   tcbStatus: z.string().min(1).max(64).optional(),
   session: z.string().min(1).max(64).optional(),
+  mrsigner: hexOf(32).optional(),
+  instance: z.string().min(1).max(128).optional().describe('Replica of the emitter'),
+  simulated: z.enum(['true', 'false']).optional(),
+  protocol: z.string().min(1).max(32).optional().describe('By which the enclave came'),
+  fmspc: hexOf(6).optional(),
+  boundKey: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('RFC 7638 thumbprint of the key that the evidence binds'),
+  evidence: hexOf(32).optional().describe('SHA-256 of the evidence'),
+  platform: hexOf(32).optional().describe("SHA-256 of the machine's PPID"),
+  field: z
+    .union([fieldText.transform((one) => [one]), z.array(fieldText).min(1).max(8)])
+    .optional()
+    .describe('Any other field, as PATH:VALUE, for example data.grants.objectName:db-password; up to eight'),
   from: z.iso.datetime({ offset: true }).optional().describe('Logged at or after this time'),
   to: z.iso.datetime({ offset: true }).optional().describe('Logged before this time'),
 });
 export type EventFilters = z.infer<typeof EventFilters>;
 
-/** Filters, confined to the tenants that the caller may see; undefined is no confinement. */
-export type ScopedFilters = EventFilters & { tenants?: readonly string[] | undefined };
+/** Filters as the reader takes them. */
+export type ScopedFilters = Pick<
+  EventFilters,
+  | 'tenant'
+  | 'type'
+  | 'outcome'
+  | 'workload'
+  | 'mrenclave'
+  | 'reason'
+  | 'text'
+  | 'emitter'
+  | 'tcbStatus'
+  | 'session'
+  | 'from'
+  | 'to'
+> & {
+  /** The tenants that the caller may see; undefined is no confinement. */
+  tenants?: readonly string[] | undefined;
+  /** Whatever else an event has. */
+  fields?: readonly FieldFilter[] | undefined;
+};
 
 /** Query of `GET /v1/events`. */
 export const EventQuery = EventFilters.extend({
@@ -57,6 +103,11 @@ export type LoggedEvent = z.infer<typeof LoggedEvent>;
 
 export const EventPage = z.object({
   events: z.array(LoggedEvent),
+  more: z
+    .boolean()
+    .describe(
+      'Whether the search is not at its end. A page may be short, or empty, and the search still go on',
+    ),
   next: z
     .string()
     .nullable()
@@ -67,23 +118,32 @@ export const EventPage = z.object({
 export type EventPage = z.infer<typeof EventPage>;
 
 /** Steps of time, in milliseconds, in UTC. */
-export const BUCKET_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+export const BUCKET_MS = {
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  none: Number.MAX_SAFE_INTEGER,
+} as const;
 
 /** Query of `GET /v1/events/counts`. */
 export const CountsQuery = EventFilters.extend({
   by: z
     .enum(['outcome', 'type', 'reason', 'workload', 'mrenclave', 'tcbStatus', 'tenant', 'emitter'])
     .default('outcome'),
-  bucket: z.enum(['minute', 'hour', 'day']).default('hour'),
+  bucket: z.enum(['minute', 'hour', 'day', 'none']).default('hour').describe('none: one step for all time'),
 });
 export type CountsQuery = z.infer<typeof CountsQuery>;
 
 export const EventCounts = z.object({
   by: z.string(),
   bucket: z.string(),
+  total: z.number().int(),
   counts: z.array(
     z.object({
-      at: z.iso.datetime().describe('Begin of the step, by the time of logging'),
+      at: z.iso
+        .datetime()
+        .nullable()
+        .describe('Begin of the step, by the time of logging; null without steps'),
       value: z.string().nullable().describe('null where events do not have the field'),
       count: z.number().int(),
     }),

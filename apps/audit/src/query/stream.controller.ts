@@ -19,6 +19,7 @@ import type { Principal } from '../access/roles.js';
 import { AuditLog } from '../audit-log.js';
 import { LiveStream } from './live-stream.js';
 import { EventFilters } from './query-schema.js';
+import { scopedFilters } from './scoped-filters.js';
 
 const MAX_SUBSCRIBERS = 128;
 
@@ -58,7 +59,7 @@ export class StreamController implements OnModuleDestroy {
     @Res() reply: FastifyReply,
     @Caller() caller: Principal,
   ): Promise<void> {
-    const scoped = { ...filters, tenants: caller.scope('events.read', filters.tenant) };
+    const scoped = scopedFilters(filters, caller, 'events.read');
     if (this.streams.size >= MAX_SUBSCRIBERS) throw new SiegelError('OVERLOADED');
     if (lastEventId !== undefined && !/^[0-9]{1,15}$/.test(lastEventId))
       throw new SiegelError('CURSOR_INVALID');

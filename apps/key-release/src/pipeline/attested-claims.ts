@@ -26,6 +26,7 @@ export function evidenceRecord(verdict: VerdictClaims): z.infer<typeof EvidenceR
           tee: claims.tee,
           advisoryIds: claims.advisoryIds,
           fmspc: claims.fmspc,
+          ...(claims.ppidSha256 === undefined ? {} : { platform: claims.ppidSha256 }),
           debug: claims.debug,
           reportData: claims.reportData,
           ...(claims.isvProdId === undefined ? {} : { isvProdId: claims.isvProdId }),

@@ -56,6 +56,8 @@ export const EvidenceRecord = z.strictObject({
   tee: z.enum(['sgx', 'tdx']).optional(),
   advisoryIds: z.array(z.string().max(32)).max(128).optional(),
   fmspc: hex(6).optional(),
+  /** SHA-256 of the platform's PPID: the same for all enclaves of one machine, and no name of it. */
+  platform: hex(32).optional(),
   isvProdId: z.number().int().optional(),
   isvSvn: z.number().int().optional(),
   debug: z.boolean().optional(),
@@ -69,7 +71,8 @@ export const EvidenceRecord = z.strictObject({
 /** One granted object, named so that it can be joined with the vault's own log (vault, object, version, request id). */
 export const GrantRecord = z.strictObject({
   alias: z.string().max(255),
-  as: z.enum(['env', 'file', 'argv']),
+  /** `resource`: read by itself under its name, in a protocol that has such names (Trustee). */
+  as: z.enum(['env', 'file', 'argv', 'resource']),
   vault: z.string().max(64),
   objectName: z.string().max(127),
   objectType: z.enum(['secret', 'key', 'cert']),
