@@ -1,5 +1,7 @@
-import { port, serviceEnvironment } from '#platform';
+import { flag, port, serviceEnvironment } from '#platform';
 import { z } from 'zod';
+import { occlumEnvironment } from './wrappers/occlum/environment.js';
+import { raTlsEnvironment } from './wrappers/ra-tls/environment.js';
 
 /** Configuration of key-release; see docs/operations.md for what each variable means to an operator. */
 export const keyReleaseEnvironment = serviceEnvironment.extend({
@@ -125,6 +127,45 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .max(60_000)
     .default(10_000)
     .describe('For the handshake, for the request, and for the peer to close'),
+  SIEGEL_MARBLERUN_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: the MarbleRun deployments that this service is the coordinator of; without it: off'),
+  SIEGEL_MARBLERUN_CLIENT_PORT: port.default(4433).describe('Port of the REST API of MarbleRun clients'),
+  SIEGEL_MARBLERUN_MESH_PORT: port.default(2001).describe('Port of the gRPC of marbles'),
+  SIEGEL_MARBLERUN_HOST: z.string().optional().describe('Address of both; default SIEGEL_HTTP_HOST'),
+  SIEGEL_MARBLERUN_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(65_536).default(1_024),
+  SIEGEL_MARBLERUN_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(10_000)
+    .describe('For the handshake, and for a request to arrive'),
+  ...raTlsEnvironment,
+  ...occlumEnvironment,
+  SIEGEL_TRUSTEE_PORT: port.default(0).describe("Port of Trustee's KBS protocol; 0: off"),
+  SIEGEL_TRUSTEE_HOST: z.string().optional().describe('Its address; default SIEGEL_HTTP_HOST'),
+  SIEGEL_TRUSTEE_TLS: flag
+    .default(true)
+    .describe('false: plain HTTP, for clients that have no certificate of this service; no administration'),
+  SIEGEL_TRUSTEE_SESSION_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(900)
+    .default(300)
+    .describe('For the handshake, and after it for reading resources by cookie or token'),
+  SIEGEL_TRUSTEE_MAX_SESSIONS: z.coerce.number().int().min(1).max(1_000_000).default(50_000),
+  SIEGEL_TRUSTEE_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(65_536).default(4_096),
+  SIEGEL_TRUSTEE_ADMIN_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: who may write resources by this protocol; without it nobody'),
+  SIEGEL_TRUSTEE_SAMPLE_WORKLOAD: z
+    .string()
+    .optional()
+    .describe('Workload that evidence of the sample attester stands for; only with SIEGEL_SIMULATION'),
   SIEGEL_MANIFEST_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
 });
 export type KeyReleaseEnvironment = z.output<typeof keyReleaseEnvironment>;

@@ -63,6 +63,7 @@ const entity =
   });
 const secret = entity('secret', ({ vault, objectName }) => `${String(vault)}/${String(objectName)}`);
 const manifest = entity('manifest', () => undefined);
+const coordinator = entity('marblerun-coordinator', ({ deployment }) => deployment);
 const application = ({ data = {}, emitter }: Event) => ({
   app: {
     name: String(data['service'] ?? emitter?.name ?? 'siegel'),
@@ -93,6 +94,12 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   'secret.rotated': { class: ENTITY_MANAGEMENT, activity: 3, members: secret },
   'secret.withdrawn': { class: ENTITY_MANAGEMENT, activity: 3, members: secret },
   'secret.deleted': { class: ENTITY_MANAGEMENT, activity: 4, members: secret },
+  'coordinator.manifest': { class: ENTITY_MANAGEMENT, activity: 3, members: coordinator },
+  'coordinator.secrets': { class: ENTITY_MANAGEMENT, activity: OTHER, members: coordinator },
+  'coordinator.recovery': { class: ENTITY_MANAGEMENT, activity: OTHER, members: coordinator },
+  'coordinator.counter': { class: ENTITY_MANAGEMENT, activity: 3, members: coordinator },
+  'coordinator.quote-signed': { class: ENTITY_MANAGEMENT, activity: OTHER, members: coordinator },
+  'coordinator.refused': { class: ENTITY_MANAGEMENT, activity: OTHER, members: coordinator },
   'service.started': { class: APPLICATION_LIFECYCLE, activity: 3, members: application },
   'service.stopped': { class: APPLICATION_LIFECYCLE, activity: 4, members: application },
   'service.signer': {

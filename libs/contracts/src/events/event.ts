@@ -1,5 +1,13 @@
 import { z } from 'zod';
 import { AttestationDenied, AttestationGranted } from './attestation/attestation.js';
+import {
+  CoordinatorCounter,
+  CoordinatorManifest,
+  CoordinatorQuoteSigned,
+  CoordinatorRecovery,
+  CoordinatorRefused,
+  CoordinatorSecrets,
+} from './coordinator/coordinator.js';
 import { KeyRefused, KeyReleased } from './key/key.js';
 import { LogDuplicate, LogForged, LogGap, LogReordered } from './log/log.js';
 import { ManifestRefused, ManifestSet } from './manifest/manifest.js';
@@ -32,6 +40,12 @@ export const AuditEvent = z.discriminatedUnion('type', [
   SignerChanged,
   SessionReappraised,
   SessionRevoked,
+  CoordinatorManifest,
+  CoordinatorSecrets,
+  CoordinatorRecovery,
+  CoordinatorCounter,
+  CoordinatorQuoteSigned,
+  CoordinatorRefused,
   LogGap,
   LogDuplicate,
   LogReordered,
