@@ -63,6 +63,7 @@ export { AttestationAuthorities, MAX_ATTESTATION_TOKEN_CHARACTERS } from './atte
 export type { AttestationToken, VerifyAttestationOptions } from './attestation-authorities.js';
 export { MAX_PLAINTEXT_BYTES, openJwe, sealJwe } from './jwe.js';
 export type { OpenedJwe, SealOptions } from './jwe.js';
+export { concatKdf } from './concat-kdf.js';
 
 export { MAX_DPOP_PROOF_BYTES, verifyDpopProof } from './dpop.js';
 export type { DpopVerification, VerifiedDpop } from './dpop.js';

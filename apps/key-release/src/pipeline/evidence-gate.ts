@@ -30,6 +30,8 @@ export interface OwnBinding {
   readonly name: string;
   /** For the event: what identifies the bound key, at most 64 characters (RFC 7638 thumbprint, SHA-256 of the certificate). */
   readonly boundKey: string;
+  /** Whether the rule covers a nonce of this service that is used once; the protocol has checked that it is. */
+  readonly challenge?: boolean;
   /** Compares in constant time. */
   check(reportData: Buffer): { readonly ok: true } | { readonly ok: false; code: string; message: string };
 }
@@ -164,7 +166,7 @@ export class EvidenceGate {
         protocol: input.protocol,
         evidence: verdict ? evidenceRecord(verdict) : { sha256: hash('sha256', ''), format: 'none' },
         ...bindingRecord(input.binding),
-        challenge: 'convention' in input.binding && input.binding.challenge !== undefined,
+        challenge: input.binding.challenge !== undefined && input.binding.challenge !== false,
         manifest: policy,
         conditions: conditionRecords(conditions),
         grants: [...(grants ?? [])],

@@ -1,0 +1,41 @@
+import { asSiegelError, SiegelError } from '#contracts';
+import { Injectable } from '@nestjs/common';
+import { ReleasePipeline } from '../../../pipeline/release-pipeline.js';
+import { TRUSTEE_PROTOCOL } from '../attest/names.js';
+
+const LOGGED_PER_SECOND = 100;
+
+/**
+ * Logs what is refused before there is any evidence to verify (malformed, replayed, foreign nonce): an event all the same. Above the
+ * rate such requests are answered 429 and not looked at: a flood of garbage must not become a flood of events.
+ */
+@Injectable()
+export class RefusalLog {
+  private left = LOGGED_PER_SECOND;
+  private refilledAt = performance.now();
+
+  constructor(private readonly pipeline: ReleasePipeline) {}
+
+  /** @throws SiegelError as `step` does, its event in the log; RATE_LIMITED */
+  async recording<T>(tenant: string, step: () => T): Promise<T> {
+    try {
+      return step();
+    } catch (thrown) {
+      const error = asSiegelError(thrown);
+      if (error.entry.http >= 500) throw error;
+      if (!this.take()) throw new SiegelError('RATE_LIMITED');
+      await this.pipeline.recordMalformed(tenant, TRUSTEE_PROTOCOL, error);
+      throw error;
+    }
+  }
+
+  private take(): boolean {
+    const now = performance.now();
+    const refilled = ((now - this.refilledAt) / 1_000) * LOGGED_PER_SECOND;
+    this.left = Math.min(LOGGED_PER_SECOND, this.left + refilled);
+    this.refilledAt = now;
+    if (this.left < 1) return false;
+    this.left--;
+    return true;
+  }
+}
