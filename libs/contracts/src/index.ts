@@ -34,6 +34,7 @@ export {
   PublicKeyJwk,
   ReleasePayload,
 } from './messages/attest.js';
+export { RaTlsResponse } from './messages/ra-tls.js';
 export {
   Appraisal,
   APPRAISAL_TYP,
@@ -64,3 +65,9 @@ export {
 } from './events/envelope.js';
 export { VaultsHealth, VaultStatus } from './messages/vaults.js';
 export { TrustFile, type TrustedJwk } from './trust.js';
+export {
+  FORTANIX_TASK_STATUSES,
+  FortanixIssueRequest,
+  FortanixIssueResponse,
+  MAX_CSR_CHARACTERS,
+} from './messages/fortanix.js';

@@ -53,7 +53,7 @@ export class SoftwareAesm {
     server.on('connection', (socket) => {
       aesm.sockets.add(socket);
       socket.on('close', () => aesm.sockets.delete(socket)).on('error', () => undefined);
-      void aesm.serve(socket);
+      aesm.serve(socket);
     });
     server.listen(path);
     await once(server, 'listening');
@@ -66,14 +66,18 @@ export class SoftwareAesm {
     await once(this.server, 'close');
   }
 
-  private async serve(socket: Socket): Promise<void> {
+  private serve(socket: Socket): void {
     let received = Buffer.alloc(0);
-    for await (const chunk of socket) {
-      received = Buffer.concat([received, chunk as Buffer]);
-      if (received.length >= 4 && received.length >= 4 + received.readUInt32LE(0)) break;
-    }
-    if (received.length < 4) return;
-    const [call, answer] = this.answer(received.subarray(4, 4 + received.readUInt32LE(0)));
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 4 || received.length < 4 + received.readUInt32LE(0)) return;
+      socket.removeAllListeners('data');
+      void this.respond(socket, received.subarray(4, 4 + received.readUInt32LE(0)));
+    });
+  }
+
+  private async respond(socket: Socket, request: Buffer): Promise<void> {
+    const [call, answer] = this.answer(request);
     this.calls.push(call);
     const { tamper } = this.options;
     const sent = tamper ? await tamper(call, answer) : answer;
