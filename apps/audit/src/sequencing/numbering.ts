@@ -113,7 +113,7 @@ export class Numbering {
 const keyOf = (emitter: string, epoch: string): string => `${emitter}\n${epoch}`;
 
 /** Whether an epoch has had this number. */
-export const isKnown = ({ next, missing }: EpochState, seq: number): boolean =>
+export const isKnown = ({ next, missing }: Pick<EpochState, 'next' | 'missing'>, seq: number): boolean =>
   seq < next && !missing.some(({ from, to }) => from <= seq && seq <= to);
 
 function stateOf(emitter: string, epoch: string, row: EpochRow): EpochState {

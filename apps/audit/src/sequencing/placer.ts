@@ -71,6 +71,8 @@ export class Placer {
   #lastTime: number;
   #time = 0;
   #before: Before | undefined;
+  /** Batches whose events are repeated in this group: a whole group may be one repetition. */
+  readonly #repeated = new Map<number, { batch: SignedBatch; tree: MemoryTree }>();
 
   constructor(
     private readonly entries: EntryStore,
@@ -84,6 +86,10 @@ export class Placer {
 
   get head(): number {
     return this.#head;
+  }
+
+  get nextBatch(): number {
+    return this.#nextBatch;
   }
 
   /** Remembers an anomaly that was seen before sequencing (a forged event); recorded with the next commit. */
@@ -117,6 +123,7 @@ export class Placer {
     const { seq } = this.options.own;
     const before = { head: this.#head, nextBatch: this.#nextBatch, seq, sizes: [...this.#sizes] };
     this.#before = { ...before, anomalies: [] };
+    this.#repeated.clear();
     const batches = new Map<number, OpenBatch>();
     const placed = events.map((event) => this.#place(event, batches, now));
     this.#noteOverdue(now);
@@ -208,9 +215,19 @@ export class Placer {
     this.#noteNumber('duplicate', event, now, undefined, 'EVENT_REPEATED', 'The same event came again.');
     const open = [...batches.values()].find(({ id }) => id === known.batchId);
     if (open) return { batch: open, index: known.index };
-    const { batch, leaves } = this.entries.batchOf(known.batchId);
-    const promise = promiseFromBatch(batch, new MemoryTree(leaves), known.index);
+    const { batch, tree } = this.#committed(known.batchId);
+    const promise = promiseFromBatch(batch, tree, known.index);
     return { reply: JSON.stringify({ promise }) };
+  }
+
+  #committed(id: number): { batch: SignedBatch; tree: MemoryTree } {
+    let repeated = this.#repeated.get(id);
+    if (!repeated) {
+      const { batch, leaves } = this.entries.batchOf(id);
+      repeated = { batch, tree: new MemoryTree(leaves) };
+      this.#repeated.set(id, repeated);
+    }
+    return repeated;
   }
 
   #appendOwn(statement: OwnStatement, batches: Map<number, OpenBatch>, now: number): void {
