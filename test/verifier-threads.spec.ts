@@ -1,4 +1,4 @@
-import { CollateralEpoch, trustAnchorFromPem } from '#dcap';
+import { trustAnchorFromPem } from '#dcap';
 import { LocalSigner } from '#pki';
 import { SimulatedSgx } from '#simulator';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -22,6 +22,7 @@ interface Answer {
 interface Pool {
   attempt(body: Uint8Array): Promise<Answer>;
   adopt(key: object, collateral: object): void;
+  open(key: object, bundle: object, at: Date): Promise<{ readonly fmspc: string; readonly freshUntil: Date }>;
   close(): Promise<void>;
   readonly threads: ReadonlySet<{ readonly worker: Worker }>;
 }
@@ -63,8 +64,7 @@ describe('verification threads', () => {
 
   const adopt = (): void => {
     const bundle = sgx.collateral({ platform });
-    const epoch = CollateralEpoch.open(bundle, { at: new Date(), trustAnchors: [anchor] });
-    pool.adopt({ tee: 'sgx', fmspc: platform.fmspc, ca: platform.ca, anchor: 'sim' }, { bundle, epoch });
+    pool.adopt({ tee: 'sgx', fmspc: platform.fmspc, ca: platform.ca, anchor: 'sim' }, { bundle });
   };
 
   it('ask for collateral, then verify with it', async () => {
@@ -90,6 +90,21 @@ describe('verification threads', () => {
     expect(pool.threads.size).toBe(2);
     const after = await Promise.all(Array.from({ length: 10 }, (_, i) => pool.attempt(request(i))));
     expect(after.filter(({ verified }) => verified === true)).toHaveLength(10);
+  });
+
+  it('verify collateral away from the event loop, and name the check that it fails', async () => {
+    const key = { tee: 'sgx', fmspc: platform.fmspc, ca: platform.ca, anchor: 'sim' };
+    const bundle = sgx.collateral({ platform });
+    const facts = await pool.open(key, bundle, new Date());
+    expect(facts).toMatchObject({ fmspc: platform.fmspc, trustAnchor: { id: 'sim', simulated: true } });
+    expect(facts.freshUntil.getTime()).toBeGreaterThan(Date.now());
+    await expect(pool.open(key, bundle, new Date('2090-01-01T00:00:00Z'))).rejects.toMatchObject({
+      name: 'DcapError',
+      step: 'collateral-time',
+    });
+    await expect(pool.open({ ...key, anchor: 'other' }, bundle, new Date())).rejects.toMatchObject({
+      code: 'OPTIONS_INVALID',
+    });
   });
 
   it('refuse to start without their key', async () => {

@@ -21,6 +21,7 @@ import {
 import type { Registry } from 'prom-client';
 import { CollateralController } from './collateral/collateral.controller.js';
 import { CollateralMetrics } from './collateral/collateral-metrics.js';
+import { COLLATERAL_OPENER } from './collateral/collateral-opener.js';
 import { CollateralService } from './collateral/collateral.service.js';
 import { COLLATERAL_SETTINGS, collateralSettings } from './collateral/collateral-settings.js';
 import { openSources } from './collateral/source-list.js';
@@ -77,6 +78,7 @@ export class AppModule implements OnModuleInit, OnApplicationShutdown {
             openEngine(environment, anchors, key, clock),
           inject: [ANCHORS, VERDICT_KEY, CLOCK],
         },
+        { provide: COLLATERAL_OPENER, useExisting: VERIFICATION_ENGINE },
         CollateralMetrics,
         CollateralService,
         VerdictMetrics,

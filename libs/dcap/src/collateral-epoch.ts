@@ -50,6 +50,9 @@ export class CollateralEpoch {
   readonly tcbEvaluationDataNumber: number;
   readonly earliestIssue: Date;
   readonly earliestExpiration: Date;
+  /** The span in which all parts are valid, grace and skew included; both ends belong to it. */
+  readonly freshFrom: Date;
+  readonly freshUntil: Date;
   readonly trustAnchor: TrustAnchor;
   /** The checks that were made when it was opened. */
   readonly steps: readonly VerificationStep[];
@@ -100,6 +103,8 @@ export class CollateralEpoch {
     ];
     this.earliestIssue = new Date(Math.min(...issued));
     this.earliestExpiration = new Date(Math.min(...expires));
+    this.freshFrom = new Date(Math.max(...validities.map(({ from }) => from)));
+    this.freshUntil = new Date(Math.min(...validities.map(({ to }) => to)));
     this.trustAnchor = issuers.anchor;
     this.steps = Object.freeze([...steps]);
     this.timelessSteps = this.steps.filter(({ name }) => name !== 'clock' && name !== 'collateral-time');

@@ -6,7 +6,7 @@ import {
   SourceError,
   type UpdateChannel,
 } from '#collateral';
-import { CollateralEpoch, DcapError, type CollateralBundle, type TrustAnchor } from '#dcap';
+import { DcapError, type CollateralBundle } from '#dcap';
 import { Logger } from '@nestjs/common';
 import { pauseAfter } from './back-off.js';
 import {
@@ -16,12 +16,13 @@ import {
   isRefusalOfCollateral,
 } from './collateral-failure.js';
 import type { CollateralMetrics } from './collateral-metrics.js';
+import type { CollateralOpener, EpochFacts } from './collateral-opener.js';
 import type { RollbackGuard } from './rollback-guard.js';
 
 /** Collateral that verified. */
 export interface VerifiedCollateral {
   readonly bundle: CollateralBundle;
-  readonly epoch: CollateralEpoch;
+  readonly epoch: EpochFacts;
   readonly source: string;
   /** It is of a source of this replica alone. */
   readonly local: boolean;
@@ -29,10 +30,7 @@ export interface VerifiedCollateral {
 }
 
 export interface FetcherOptions {
-  readonly anchors: readonly TrustAnchor[];
   readonly update: UpdateChannel;
-  readonly graceSeconds: number;
-  readonly minTcbEvaluationDataNumber?: number;
   readonly retryMs: number;
   readonly clock: () => Date;
 }
@@ -45,6 +43,7 @@ export class CollateralFetcher {
 
   constructor(
     private readonly sources: readonly CollateralSource[],
+    private readonly opener: CollateralOpener,
     private readonly guard: RollbackGuard,
     private readonly metrics: CollateralMetrics,
     private readonly options: FetcherOptions,
@@ -75,22 +74,16 @@ export class CollateralFetcher {
     throw new CollateralUnavailable(failures.join('; '));
   }
 
-  /** Verifies a bundle for a key, whoever it comes from. Throws DcapError, CollateralRefused or CollateralRollback. */
-  verify(
+  /** Verifies a bundle for a key, whoever it comes from. Rejects with DcapError, CollateralRefused or CollateralRollback. */
+  async verify(
     key: CollateralKey,
     bundle: CollateralBundle,
     source: Pick<CollateralSource, 'name' | 'local'>,
     fetchedAt: Date,
-  ): VerifiedCollateral {
-    const { anchors, graceSeconds, minTcbEvaluationDataNumber, clock } = this.options;
-    let epoch: CollateralEpoch;
+  ): Promise<VerifiedCollateral> {
+    let epoch: EpochFacts;
     try {
-      epoch = CollateralEpoch.open(bundle, {
-        at: clock(),
-        trustAnchors: anchors.filter(({ id }) => id === key.anchor),
-        graceSeconds,
-        ...(minTcbEvaluationDataNumber === undefined ? {} : { minTcbEvaluationDataNumber }),
-      });
+      epoch = await this.opener.open(key, bundle, this.options.clock());
     } catch (error) {
       if (error instanceof DcapError && isRefusalOfCollateral(error.code))
         throw new CollateralRefused(error.code, error.message, error.step);
@@ -142,7 +135,7 @@ export class CollateralFetcher {
     let failure: unknown;
     for (const bundle of bundles) {
       try {
-        return this.verify(key, bundle, source, this.options.clock());
+        return await this.verify(key, bundle, source, this.options.clock());
       } catch (error) {
         failure ??= error;
       }

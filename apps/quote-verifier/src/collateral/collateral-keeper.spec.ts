@@ -10,6 +10,7 @@ import { CollateralRefused, CollateralUnavailable } from './collateral-failure.j
 import { CollateralFetcher } from './collateral-fetcher.js';
 import { CollateralKeeper } from './collateral-keeper.js';
 import { CollateralMetrics } from './collateral-metrics.js';
+import { type CollateralOpener, factsOf, openCollateral } from './collateral-opener.js';
 import { RollbackGuard } from './rollback-guard.js';
 import { NoSharedCache } from './shared-cache/shared-cache.js';
 
@@ -49,10 +50,11 @@ describe('CollateralKeeper', () => {
   function make(graceSeconds = 0): CollateralKeeper {
     const clock = (): Date => new Date(now);
     const guard = new RollbackGuard(join(folder, 'floors.json'));
-    const fetcher = new CollateralFetcher([source], guard, new CollateralMetrics(new Registry()), {
-      anchors,
+    const opener: CollateralOpener = {
+      open: async (of, bundle, when) => factsOf(openCollateral(of, bundle, { anchors, graceSeconds }, when)),
+    };
+    const fetcher = new CollateralFetcher([source], opener, guard, new CollateralMetrics(new Registry()), {
       update: 'standard',
-      graceSeconds,
       retryMs: 10_000,
       clock,
     });

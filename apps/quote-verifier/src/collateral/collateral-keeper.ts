@@ -114,12 +114,8 @@ export class CollateralKeeper {
   }
 
   private inForce(collateral: VerifiedCollateral, now: number): boolean {
-    try {
-      collateral.epoch.checkFresh(new Date(now));
-      return true;
-    } catch {
-      return false;
-    }
+    const { freshFrom, freshUntil } = collateral.epoch;
+    return freshFrom.getTime() <= now && now <= freshUntil.getTime();
   }
 
   private slotOf(key: CollateralKey): Slot {
@@ -208,7 +204,12 @@ export class CollateralKeeper {
     if (age < -CLOCK_SKEW_MS || age >= this.options.refreshSeconds * 1_000) return undefined;
     if (slot.held !== undefined && record.fetchedAt <= slot.held.fetchedAt) return undefined;
     try {
-      const found = this.fetcher.verify(slot.key, record.bundle, { name: record.source }, record.fetchedAt);
+      const found = await this.fetcher.verify(
+        slot.key,
+        record.bundle,
+        { name: record.source },
+        record.fetchedAt,
+      );
       if (found.epoch.earliestExpiration.getTime() < this.now()) return undefined;
       await this.install(slot, found);
       return found;

@@ -14,6 +14,7 @@ import { CollateralUnavailable } from './collateral-failure.js';
 import { CollateralFetcher, type VerifiedCollateral } from './collateral-fetcher.js';
 import { CollateralKeeper } from './collateral-keeper.js';
 import { CollateralMetrics } from './collateral-metrics.js';
+import { COLLATERAL_OPENER, type CollateralOpener } from './collateral-opener.js';
 import type { HeldEpoch } from './collateral-report.js';
 import { COLLATERAL_SETTINGS, type CollateralSettings } from './collateral-settings.js';
 import { PckChains } from './pck-chains.js';
@@ -37,9 +38,10 @@ export class CollateralService implements OnApplicationBootstrap, OnApplicationS
     @Inject(NATS_CONNECTION) private readonly nats: NatsConnection,
     @Inject(COLLATERAL_SETTINGS) private readonly settings: CollateralSettings,
     private readonly metrics: CollateralMetrics,
+    @Inject(COLLATERAL_OPENER) opener: CollateralOpener,
   ) {
     this.guard = new RollbackGuard(settings.floorFile);
-    this.fetcher = new CollateralFetcher(settings.sources, this.guard, metrics, settings);
+    this.fetcher = new CollateralFetcher(settings.sources, opener, this.guard, metrics, settings);
     this.pckChains = new PckChains(this.fetcher, settings.waitMs);
   }
 

@@ -16,10 +16,13 @@ function maker(milliseconds: number): { made: number[]; maker: VerdictMaker } {
   return { made, maker: { attempt } as unknown as VerdictMaker };
 }
 
+const engineOf = (work: VerdictMaker): EventLoopEngine =>
+  new EventLoopEngine(work, { anchors: [], graceSeconds: 0 }, () => new Date());
+
 describe('EventLoopEngine', () => {
   it('lets the event loop go on between requests of a burst, and answers in their order', async () => {
     const { made, maker: work } = maker(1);
-    const engine = new EventLoopEngine(work);
+    const engine = engineOf(work);
     const perTurn: number[] = [];
     let before = 0;
     let going = true;
@@ -41,7 +44,7 @@ describe('EventLoopEngine', () => {
 
   it('refuses what exceeds its queue', async () => {
     const { maker: work } = maker(0);
-    const engine = new EventLoopEngine({
+    const engine = engineOf({
       attempt: (body: Uint8Array) => {
         const end = performance.now() + 3;
         while (body[0] === 255 && performance.now() < end);
@@ -59,7 +62,7 @@ describe('EventLoopEngine', () => {
 
   it('finishes what waits when it is closed', async () => {
     const { made, maker: work } = maker(1);
-    const engine = new EventLoopEngine(work);
+    const engine = engineOf(work);
     const asked = Array.from({ length: 20 }, (_, i) => engine.attempt(Uint8Array.of(i)));
     await engine.close();
     expect(made).toHaveLength(20);

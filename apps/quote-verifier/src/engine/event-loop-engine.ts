@@ -1,4 +1,11 @@
 import type { CollateralKey } from '#collateral';
+import type { CollateralBundle } from '#dcap';
+import {
+  factsOf,
+  openCollateral,
+  type EpochFacts,
+  type OpeningSettings,
+} from '../collateral/collateral-opener.js';
 import type { VerifiedCollateral } from '../collateral/collateral-fetcher.js';
 import type { Attempt, Findings } from './attempt.js';
 import type { VerdictMaker } from './verdict-maker.js';
@@ -20,7 +27,11 @@ export class EventLoopEngine implements VerificationEngine {
   private turnStarted = 0;
   private turnOpen = false;
 
-  constructor(private readonly maker: VerdictMaker) {}
+  constructor(
+    private readonly maker: VerdictMaker,
+    private readonly settings: OpeningSettings,
+    private readonly clock: () => Date,
+  ) {}
 
   attempt(body: Uint8Array, findings?: Findings): Promise<Attempt> {
     if (!this.turnOpen) this.openTurn();
@@ -31,7 +42,11 @@ export class EventLoopEngine implements VerificationEngine {
   }
 
   adopt(key: CollateralKey, collateral: VerifiedCollateral): void {
-    this.maker.adopt(key, collateral.epoch);
+    this.maker.adopt(key, openCollateral(key, collateral.bundle, this.settings, this.clock()));
+  }
+
+  async open(key: CollateralKey, bundle: CollateralBundle, at: Date): Promise<EpochFacts> {
+    return factsOf(openCollateral(key, bundle, this.settings, at));
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { CollateralKey } from '#collateral';
-import type { CollateralBundle } from '#dcap';
+import type { CollateralBundle, DcapErrorCode, VerificationStepName } from '#dcap';
+import type { EpochFacts } from '../collateral/collateral-opener.js';
 import type { Attempt, Findings } from './attempt.js';
 
 /** What a verification thread is started with. */
@@ -18,6 +19,13 @@ export interface WorkerSettings {
 export type ToWorker =
   | { readonly type: 'adopt'; readonly key: CollateralKey; readonly bundle: CollateralBundle }
   | {
+      readonly type: 'open';
+      readonly id: number;
+      readonly key: CollateralKey;
+      readonly bundle: CollateralBundle;
+      readonly at: Date;
+    }
+  | {
       readonly type: 'attempt';
       /** Parallel arrays: one message carries all requests of a turn of the event loop. */
       readonly ids: number[];
@@ -26,6 +34,18 @@ export type ToWorker =
     };
 
 export type FromWorker =
+  | { readonly type: 'opened'; readonly id: number; readonly outcome: Opened }
   | { readonly type: 'ready' }
   | { readonly type: 'done'; readonly ids: number[]; readonly attempts: Attempt[] }
   | { readonly type: 'trouble'; readonly message: string };
+
+/** The outcome of opening collateral: what it is, or the check that failed. */
+export type Opened =
+  | { readonly facts: EpochFacts }
+  | {
+      readonly refused: {
+        readonly code: DcapErrorCode;
+        readonly message: string;
+        readonly step: VerificationStepName | undefined;
+      };
+    };

@@ -1,10 +1,12 @@
 import { type CollateralKey, keyText } from '#collateral';
+import { DcapError, type CollateralBundle } from '#dcap';
 import { Logger } from '@nestjs/common';
 import { Worker } from 'node:worker_threads';
+import type { EpochFacts } from '../collateral/collateral-opener.js';
 import type { VerifiedCollateral } from '../collateral/collateral-fetcher.js';
 import type { Attempt, Findings } from './attempt.js';
 import { MAX_WAITING, OVERLOADED, type VerificationEngine } from './verification-engine.js';
-import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.js';
+import type { FromWorker, Opened, ToWorker, WorkerSettings } from './worker-messages.js';
 
 const START_TIMEOUT_MS = 10_000;
 const RESPAWN_MS = 250;
@@ -18,6 +20,7 @@ interface Batch {
 interface Thread {
   readonly worker: Worker;
   readonly pending: Map<number, (attempt: Attempt) => void>;
+  readonly opening: Map<number, { resolve(outcome: Opened): void; reject(error: Error): void }>;
   batch: Batch | undefined;
 }
 
@@ -68,6 +71,19 @@ export class WorkerPoolEngine implements VerificationEngine {
     for (const { worker } of this.threads) worker.postMessage(message);
   }
 
+  async open(key: CollateralKey, bundle: CollateralBundle, at: Date): Promise<EpochFacts> {
+    const thread = this.leastBusy();
+    if (thread === undefined) throw new Error('no verification thread is running');
+    const id = this.nextId++;
+    const outcome = await new Promise<Opened>((resolve, reject) => {
+      thread.opening.set(id, { resolve, reject });
+      thread.worker.postMessage({ type: 'open', id, key, bundle, at } satisfies ToWorker);
+    });
+    if ('facts' in outcome) return outcome.facts;
+    const { code, message, step } = outcome.refused;
+    throw new DcapError(code, message, step === undefined ? undefined : { step });
+  }
+
   async close(): Promise<void> {
     this.closing = true;
     const threads = [...this.threads];
@@ -98,7 +114,7 @@ export class WorkerPoolEngine implements VerificationEngine {
     const worker = new Worker(new URL('./verification-thread.js', import.meta.url), {
       workerData: this.settings,
     });
-    const thread: Thread = { worker, pending: new Map(), batch: undefined };
+    const thread: Thread = { worker, pending: new Map(), opening: new Map(), batch: undefined };
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error('a verification thread did not start')),
@@ -125,6 +141,10 @@ export class WorkerPoolEngine implements VerificationEngine {
 
   private receive(thread: Thread, message: FromWorker): void {
     if (message.type === 'trouble') this.log.error(message.message);
+    if (message.type === 'opened') {
+      thread.opening.get(message.id)?.resolve(message.outcome);
+      thread.opening.delete(message.id);
+    }
     if (message.type !== 'done') return;
     message.ids.forEach((id, i) => {
       const settle = thread.pending.get(id);
@@ -144,7 +164,7 @@ export class WorkerPoolEngine implements VerificationEngine {
       if (this.closing) return;
       this.spawn().catch((error: unknown) => {
         this.log.error({ msg: 'a verification thread cannot be replaced', err: error });
-        if (!this.closing) this.replace({ ...thread, pending: new Map() });
+        if (!this.closing) this.replace({ ...thread, pending: new Map(), opening: new Map() });
       });
     }, RESPAWN_MS);
   }
@@ -153,5 +173,7 @@ export class WorkerPoolEngine implements VerificationEngine {
     this.waiting -= thread.pending.size;
     for (const settle of thread.pending.values()) settle({ kind: 'error', code, detail: '' });
     thread.pending.clear();
+    for (const { reject } of thread.opening.values()) reject(new Error('the verification thread ended'));
+    thread.opening.clear();
   }
 }
