@@ -1,0 +1,34 @@
+/** A template that cannot be parsed or executed; the message is in the words of Go's text/template. It never holds a value. */
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+}
+
+/**
+ * A string as Go has it, bytes: each character is one octet (latin1). Everything inside this folder works on these; text from outside
+ * is turned into its UTF-8 octets first.
+ */
+export const octets = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+
+/** Go's `%q` for octets: printable ASCII as it is, the rest escaped. */
+export function quoted(text: string): string {
+  const utf8 = Buffer.from(text, 'latin1').toString('utf8');
+  let out = '';
+  for (const character of utf8) {
+    const code = character.codePointAt(0)!;
+    if (character === '"' || character === '\\') out += `\\${character}`;
+    else if (NAMED[character] !== undefined) out += NAMED[character];
+    else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
+    else out += character;
+  }
+  return octets(`"${out}"`);
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\f': '\\f',
+  '\b': '\\b',
+  '\x07': '\\a',
+};
