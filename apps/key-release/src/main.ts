@@ -24,7 +24,7 @@ await runService('key-release', pino, async () => {
   const identity = await serverIdentity(environment, ca, new Date());
   const app = await createHttpApplication(AppModule.of(environment, signers), {
     pino,
-    https: tlsOptions(identity),
+    https: tlsOptions(identity, environment.SIEGEL_RA_TLS),
     bodyLimit: BODY_LIMIT,
   });
   // The last filter is asked first: refusals are logged before they are answered.
@@ -66,7 +66,7 @@ await runService('key-release', pino, async () => {
       clearInterval(timer);
       serverIdentity(environment, ca, new Date()).then(
         (next) => {
-          server.setSecureContext(tlsOptions(next));
+          server.setSecureContext(tlsOptions(next, environment.SIEGEL_RA_TLS));
           renew(server, next);
         },
         (error: unknown) => {

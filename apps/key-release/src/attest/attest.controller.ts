@@ -3,10 +3,12 @@ import { type PublicKey, sealJwe } from '#pki';
 import { jsonSchemaOf, schemaPipe } from '#platform';
 import { Body, Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import type { Granted } from '../pipeline/interface.js';
 import { ReleasePipeline } from '../pipeline/release-pipeline.js';
 import { TenantResolver } from '../tenants/tenant-resolver.js';
+import type { AttestingRoute } from './attesting-route.js';
 import { boundKey } from './bound-key.js';
 import { presentedBinding } from './presented-binding.js';
 
@@ -22,6 +24,7 @@ export class AttestController {
   ) {}
 
   @Post('attest')
+  @RouteConfig({ attests: NATIVE_PROTOCOL } satisfies AttestingRoute)
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Attest once; receive token, secrets and TLS identity, sealed to the bound key' })

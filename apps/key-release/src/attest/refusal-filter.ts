@@ -4,13 +4,13 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ReleasePipeline } from '../pipeline/release-pipeline.js';
 import { TenantResolver } from '../tenants/tenant-resolver.js';
-import { NATIVE_PROTOCOL } from './attest.controller.js';
+import type { AttestingRoute } from './attesting-route.js';
 
 /** Malformed requests that are logged per second; a flood of garbage must not become a flood of events. */
 const LOGGED_PER_SECOND = 100;
 
 /**
- * Answers every error of this service; a refused request to the attest endpoint that never reached the pipeline (unparsable, too
+ * Answers every error of this service; a refused request to a route where enclaves attest that never reached the pipeline (unparsable, too
  * large, wrong type) is logged as a denial first. Above the rate such requests are answered 429 and not looked at.
  */
 @Injectable()
@@ -34,8 +34,9 @@ export class RefusalFilter implements ExceptionFilter {
 
   private async logged(error: SiegelError, request: FastifyRequest): Promise<SiegelError> {
     const { http } = error.entry;
-    const concerned =
-      request.method === 'POST' && request.routeOptions.url === '/v1/attest' && http >= 400 && http < 500;
+    const { attests } = request.routeOptions.config as unknown as Partial<AttestingRoute>;
+    // A route that is switched off has nothing to refuse.
+    const concerned = attests !== undefined && http >= 400 && http < 500 && error.code !== 'NOT_FOUND';
     // A caller that hung up in the middle of its request was refused nothing.
     const brokenOff = request.raw.errored !== null;
     if (!concerned || brokenOff || this.pipeline.isRecorded(error)) return error;
@@ -47,7 +48,7 @@ export class RefusalFilter implements ExceptionFilter {
     }
     if (!this.take()) return new SiegelError('RATE_LIMITED');
     try {
-      await this.pipeline.recordMalformed(tenant, NATIVE_PROTOCOL, error);
+      await this.pipeline.recordMalformed(tenant, attests, error);
       return error;
     } catch (failure) {
       return failure instanceof SiegelError ? failure : new SiegelError('INTERNAL', { cause: failure });

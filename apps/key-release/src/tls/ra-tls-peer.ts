@@ -1,6 +1,7 @@
 import { SiegelError } from '#contracts';
 import { EvidenceError, parseRaTlsCertificate, type RaTlsEvidence } from '#evidence';
 import { PkiError, PublicKey } from '#pki';
+import type { TLSSocket } from 'node:tls';
 import type { AttestationInput } from '../pipeline/interface.js';
 
 /** Who is at the other end of a TLS connection: its key, proven by the handshake, and the evidence that its certificate carries. */
@@ -20,6 +21,17 @@ export function raTlsPeer(certificate: Uint8Array | undefined): RaTlsPeer {
     throw malformed('CERTIFICATE_MISSING', 'the client presented no certificate');
   const evidence = readEvidence(certificate);
   return { evidence, key: keyOf(evidence) };
+}
+
+/**
+ * The certificate of a connection's own handshake, which has proven its key.
+ *
+ * @throws SiegelError EVIDENCE_MALFORMED for a resumed session: it would show the certificate of an earlier handshake
+ */
+export function certificateOf(socket: TLSSocket): Buffer | undefined {
+  if (socket.isSessionReused())
+    throw malformed('TLS_SESSION_RESUMED', 'the TLS session was resumed; connect anew');
+  return socket.getPeerX509Certificate()?.raw;
 }
 
 /** The part of the pipeline's input that the certificate settles. */
@@ -58,4 +70,8 @@ function keyOf({ publicKeySpki }: RaTlsEvidence): PublicKey {
 }
 
 const malformed = (code: string, message: string, cause?: unknown): SiegelError =>
-  new SiegelError('EVIDENCE_MALFORMED', { reason: { code, message: message.slice(0, 1_000) }, cause });
+  new SiegelError('EVIDENCE_MALFORMED', {
+    detail: message.slice(0, 300),
+    reason: { code, message: message.slice(0, 1_000) },
+    cause,
+  });

@@ -1,5 +1,6 @@
 import { type CertificateIssuer, LocalSigner, PublicKey } from '#pki';
 import { ConfigurationError } from '#platform';
+import { constants } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ServerOptions } from 'node:https';
@@ -50,7 +51,17 @@ export async function serverIdentity(
   return { cert: leaf.chainPem, key: signer.toPem(), renewAt };
 }
 
-/** TLS of the enclaves' endpoint. */
-export function tlsOptions(identity: ServerIdentity): ServerOptions {
-  return { cert: identity.cert, key: identity.key, minVersion: 'TLSv1.2', honorCipherOrder: true };
+/**
+ * TLS of the enclaves' endpoint.
+ *
+ * @param clientCertificates whether clients are asked for one. None is judged here: those of enclaves are signed by themselves, and
+ *   what they are worth is in their quote.
+ */
+export function tlsOptions(identity: ServerIdentity, clientCertificates = false): ServerOptions {
+  const { cert, key } = identity;
+  const common: ServerOptions = { cert, key, minVersion: 'TLSv1.2', honorCipherOrder: true };
+  if (!clientCertificates) return common;
+  // A resumed session would come with the certificate of an earlier handshake.
+  const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
+  return { ...common, requestCert: true, rejectUnauthorized: false, secureOptions };
 }

@@ -2,6 +2,14 @@ import type { Type } from '@nestjs/common';
 import { NativeModule } from '../attest/native.module.js';
 import { AkvReleaseModule } from './akv-release/akv-release.module.js';
 import { GramineModule } from './gramine/gramine.module.js';
+import { RaTlsModule } from './ra-tls/ra-tls.module.js';
+import { TrusteeModule } from './trustee/trustee.module.js';
 
 /** The protocols through which enclaves come: one module each, one folder each. A new wrapper is a new line here. */
-export const WRAPPER_MODULES: readonly Type[] = [NativeModule, AkvReleaseModule, GramineModule];
+export const WRAPPER_MODULES: readonly Type[] = [
+  NativeModule,
+  AkvReleaseModule,
+  GramineModule,
+  RaTlsModule,
+  TrusteeModule,
+];
