@@ -73,6 +73,8 @@ interface Started {
     readonly audit: string;
     readonly nats: string;
     readonly gramine?: string;
+    readonly trustee?: string;
+    readonly maa?: string;
   };
   readonly pids: Record<Part, number>;
 }

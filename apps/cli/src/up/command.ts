@@ -19,6 +19,8 @@ interface UpFlags {
   auditPort: number;
   witnessPort: number;
   graminePort?: number;
+  trusteePort?: number;
+  maaPort?: number;
   logLevel: string;
   vaults?: string;
   env?: Record<string, string>;
@@ -64,6 +66,16 @@ export function registerUp(program: Command, session: Session): void {
       '--gramine-port <port>',
       "port of Gramine's Secret Provisioning; 0 for any free one (default: off)",
       port('GRAMINE'),
+    )
+    .option(
+      '--trustee-port <port>',
+      "port of Trustee's KBS protocol; 0 for any free one (default: off)",
+      port('TRUSTEE'),
+    )
+    .option(
+      '--maa-port <port>',
+      "port of the verifier's API of Microsoft Azure Attestation; 0 for any free one (default: off)",
+      port('MAA'),
     )
     .option('--log-level <level>', 'how much the services log', 'info')
     .option('--vaults <file>', 'vaults besides the embedded one: JSON as in docs/operations.md')
@@ -124,6 +136,8 @@ async function up(flags: UpFlags, session: Session): Promise<number> {
         audit: flags.auditPort,
         witness: flags.witnessPort,
         ...(flags.graminePort === undefined ? {} : { gramine: flags.graminePort }),
+        ...(flags.trusteePort === undefined ? {} : { trustee: flags.trusteePort }),
+        ...(flags.maaPort === undefined ? {} : { maa: flags.maaPort }),
       },
       tenant: DEFAULT_TENANT,
       logLevel: flags.logLevel,
@@ -186,6 +200,8 @@ function endpoints({ settings, pids }: LocalDeployment) {
       witness: `http://127.0.0.1:${ports.witness}`,
       nats: `nats://127.0.0.1:${ports.nats}`,
       ...(ports.gramine === undefined ? {} : { gramine: `localhost:${ports.gramine}` }),
+      ...(ports.trustee === undefined ? {} : { trustee: `localhost:${ports.trustee}` }),
+      ...(settings.maa === undefined ? {} : { maa: settings.maa.issuer }),
     },
     pids,
   };

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { StartFailure } from './failure.js';
 import { prepareKeys } from './key-material.js';
 import { Layout } from './layout.js';
+import { prepareMaa } from './maa-files.js';
 import { ManagedProcess } from './managed-process.js';
 import { findNatsServer } from './nats-binary.js';
 import { writeNatsConfig } from './nats-files.js';
@@ -58,8 +59,10 @@ export class LocalDeployment {
       const ports = await settlePorts(options.ports);
       const logOrigin = 'siegel.local/log';
       const { witnessKey, newAuditToken } = await prepareKeys(layout, logOrigin, [options.tenant]);
+      const maa = ports.maa === undefined ? undefined : await prepareMaa(layout, ports.maa, options.tenant);
       const settings: DeploymentSettings = {
         layout,
+        ...(maa === undefined ? {} : { maa }),
         witnessKey,
         ...(newAuditToken === undefined ? {} : { newAuditToken }),
         ports,

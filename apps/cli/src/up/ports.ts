@@ -10,6 +10,10 @@ export interface Ports {
   readonly witness?: number;
   /** Gramine's Secret Provisioning; off where absent. */
   readonly gramine?: number;
+  /** Trustee's KBS protocol; off where absent. */
+  readonly trustee?: number;
+  /** The verifier's API of Microsoft Azure Attestation; off where absent. */
+  readonly maa?: number;
 }
 export const DEFAULT_PORTS: Ports = { nats: 4222, release: 8443, verifier: 8444, audit: 8445 };
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WITNESS_NAME } from './key-material.js';
 import type { Layout } from './layout.js';
+import type { MaaFiles } from './maa-files.js';
 import type { ProcessSpec } from './managed-process.js';
 import { inboxPrefix, type NatsUser } from './nats-config.js';
 import type { Ports } from './ports.js';
@@ -15,6 +16,8 @@ export interface DeploymentSettings {
   readonly publicUrl: string;
   /** Verifier key of the embedded witness; audit asks none where absent. */
   readonly witnessKey?: string;
+  /** Where the verifier also serves the API of Microsoft Azure Attestation. */
+  readonly maa?: MaaFiles;
   /** Token of the audit API where this start made it: to be shown this once. */
   readonly newAuditToken?: string;
   readonly logLevel: string;
@@ -90,11 +93,20 @@ const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJ
     SIEGEL_AUDIT_LOG_KEY_FILE: layout.key('audit', 'log'),
     SIEGEL_AUDIT_TOKEN_FILE: layout.auditToken,
   }),
-  'quote-verifier': ({ layout }) => ({
+  'quote-verifier': ({ layout, ports, maa, logOrigin }) => ({
     SIEGEL_VERDICT_KEY_FILE: layout.key('quote-verifier', 'verdict'),
     SIEGEL_SIMULATED_ROOT_FILE: layout.simulatedRoot,
     SIEGEL_COLLATERAL_SOURCES: 'bundle',
     SIEGEL_COLLATERAL_BUNDLE_DIR: layout.bundles,
+    ...(maa === undefined
+      ? {}
+      : {
+          SIEGEL_MAA_PORT: String(ports.maa),
+          SIEGEL_MAA_TENANTS_FILE: maa.tenants,
+          SIEGEL_MAA_TLS_CERT_FILE: maa.certificate,
+          SIEGEL_MAA_TLS_KEY_FILE: maa.key,
+          SIEGEL_LOG_ORIGIN: logOrigin,
+        }),
   }),
   'key-release': ({ layout, ports, tenant, trustDomain, logOrigin, publicUrl }) => ({
     SIEGEL_PUBLIC_URL: publicUrl,
@@ -108,7 +120,9 @@ const OWN_VARIABLES: Record<ServiceName, (settings: DeploymentSettings) => NodeJ
     SIEGEL_ADMIN_TOKEN_FILE: layout.adminToken,
     SIEGEL_VAULTS_FILE: layout.vaults,
     SIEGEL_LOG_ORIGIN: logOrigin,
+    SIEGEL_RA_TLS: 'true',
     ...(ports.gramine === undefined ? {} : { SIEGEL_GRAMINE_PORT: String(ports.gramine) }),
+    ...(ports.trustee === undefined ? {} : { SIEGEL_TRUSTEE_PORT: String(ports.trustee) }),
   }),
 };
 
