@@ -86,3 +86,4 @@ export * as marblerun from './marblerun-manifest/index.js';
 
 export { MAX_TRUSTEE_POLICY_CHARACTERS, recogniseTrusteePolicy } from './trustee-policy/stock-policies.js';
 export type { TrusteePolicyMeaning } from './trustee-policy/stock-policies.js';
+export type { FortanixConfiguration, FortanixConnection, FortanixGrant } from './decision/fortanix-grant.js';

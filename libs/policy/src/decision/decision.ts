@@ -2,6 +2,7 @@ import type { BindingConvention } from '#evidence';
 import type { GramineDelivery, GramineEncoding } from '../manifest/gramine-schema.js';
 import type { OcclumForm, OcclumProtocol } from '../manifest/occlum-schema.js';
 import type { AttestedClaims } from './claims.js';
+import type { FortanixGrant } from './fortanix-grant.js';
 import type { DenialCode } from './denial-codes.js';
 
 export type ConditionValue = string | number | boolean | null | readonly string[] | readonly number[];
@@ -54,6 +55,8 @@ export interface Grants {
   readonly gramine?: GramineGrant;
   /** Only where the manifest says what Occlum's init clients may ask for. */
   readonly occlum?: OcclumGrant;
+  /** Only where the manifest has a section for Fortanix' em-app. */
+  readonly fortanix?: FortanixGrant;
   /** Only where the manifest names resources for Trustee's KBS protocol; by path. */
   readonly trustee?: ReadonlyMap<string, ResourceGrant>;
 }

@@ -1,5 +1,6 @@
 import { durationSeconds } from '../manifest/formats.js';
 import type { Manifest, SecretEntry, Workload } from '../manifest/schema.js';
+import { fortanixGrant } from './fortanix-grant.js';
 import type { GramineSection } from '../manifest/gramine-schema.js';
 import { occlumForm, type OcclumSection } from '../manifest/occlum-schema.js';
 import { secretAlias } from '../manifest/secret-alias.js';
@@ -46,6 +47,7 @@ export function compileGrants(
     ...(argv ? { argv: Object.freeze([...argv]) } : {}),
     ...(workload.gramine ? { gramine: gramineGrant(workload.gramine, workload.secrets ?? []) } : {}),
     ...(workload.occlum ? { occlum: occlumGrant(workload.occlum, secrets) } : {}),
+    ...(workload.fortanix ? { fortanix: fortanixGrant(workload.fortanix, secrets) } : {}),
     ...(workload.trustee ? { trustee: resourceGrants(workload.trustee, secrets) } : {}),
     env: Object.freeze({ ...workload.env }),
     tokenTtlSeconds: clamp(ttl, MIN_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS, MAX_TOKEN_TTL_SECONDS),

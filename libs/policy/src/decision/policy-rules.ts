@@ -8,12 +8,13 @@ import type { Rule } from './conditions.js';
 export const DEFAULT_TCB_ACCEPT = Object.freeze(['UpToDate', 'SWHardeningNeeded'] as const);
 export const DEFAULT_BINDING: BindingConvention = 'sha256-spki';
 /** What is accepted where the manifest names no convention: that of the native protocol, and those of the protocols it opens. */
-function presetBindings({ gramine, occlum, trustee }: Workload): readonly BindingConvention[] {
+function presetBindings({ fortanix, gramine, occlum, trustee }: Workload): readonly BindingConvention[] {
   return [
     DEFAULT_BINDING,
     // Gramine binds the key itself up to 1.7, and claims that hold its hash since 1.8.
     ...(gramine ? (['dice-claims'] as const) : []),
     ...(occlum && (occlum.protocols ?? ['aecs']).includes('aecs') ? (['aecs-pem'] as const) : []),
+    ...(fortanix ? (['fortanix-config'] as const) : []),
     ...(trustee ? (['trustee-runtime-data'] as const) : []),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Manifest } from '../manifest/schema.js';
 import type { Finding } from '../problem.js';
 import { lintDelivery } from './delivery-lint.js';
+import { lintFortanix } from './fortanix-lint.js';
 import { lintGramine } from './gramine-lint.js';
 import { lintIdentity } from './identity-lint.js';
 import { lintLifetimes, lintSession } from './lifetime-lint.js';
@@ -42,6 +43,7 @@ export function lintWorkloads(
     lintIdentity(view, report);
     lintTrust(view, report);
     lintDelivery(view, report);
+    lintFortanix(view, report);
     lintGramine(view, report);
     lintOcclum(view, report);
     lintTrustee(view, report);

@@ -15,6 +15,11 @@ const resources = (entries: string) =>
   workload(
     `secrets: [{ vault: prod, objectName: A, objectType: secret, as: env }]\ntrustee: { resources: [{ ${entries} }] }`,
   );
+const UUID = '93156096-5ed4-41ad-ae23-19e8fab1e0af';
+const fortanix = (configs: string) =>
+  workload(
+    `secrets: [{ vault: prod, objectName: t, objectType: secret, objectAlias: TOKEN, as: env }]\nfortanix:\n  configs:\n    ${configs}`,
+  );
 const bare = (lines: string) =>
   `siegel: v1\nworkloads:\n  w:\n    identity: { mrenclave: [${E}] }\n    ${lines}\n`;
 
@@ -279,6 +284,36 @@ const ROWS: Row[] = [
     workload(
       'binding: { convention: sha256-spki }\nsecrets: [{ vault: prod, objectName: A, objectType: secret, as: env }]\n‸trustee: { resources: [{ path: a/b/c, secret: A }] }',
     ),
+  ],
+  ['FORTANIX_CERTIFICATE_MISSING', 'error', bare('‸fortanix: {}')],
+  ['BINDING_HOLDS_NO_CHALLENGE', 'error', workload('binding: { challenge: required }\n‸fortanix: {}')],
+  ['FORTANIX_BINDING_UNFIT', 'error', workload('binding: { convention: sha256-spki }\n‸fortanix: {}')],
+  [
+    'FORTANIX_CONFIG_REPEATED',
+    'error',
+    fortanix(
+      '- config: { app_config: {}, labels: {}, zone_ca: [] }\n    - ‸config: { app_config: {}, labels: {}, zone_ca: [] }',
+    ),
+  ],
+  [
+    'FORTANIX_PATH_OUTSIDE',
+    'warning',
+    fortanix('- config: { app_config: { ‸/etc/passwd: {} }, labels: {}, zone_ca: [] }'),
+  ],
+  [
+    'FORTANIX_CONNECTION_UNKNOWN',
+    'error',
+    fortanix(
+      '- config: { app_config: {}, labels: {}, zone_ca: [] }\n      connections: { in: { ‸a: { application: { workflow_domain: a.b } } } }',
+    ),
+  ],
+  [
+    'FORTANIX_SECRET_UNKNOWN',
+    'error',
+    fortanix(
+      `- config: { app_config: {}, labels: {}, zone_ca: [], workflow: { workflow_id: ${UUID}, app_name: a, port_map: { in: { a: { dataset: { id: ${UUID} } } } } } }\n      connections: { in: { a: { dataset: { location: l, secret: ‸TOKN } } } }`,
+    ),
+    'TOKEN',
   ],
   ['GRAMINE_SECRET_MISSING', 'error', workload('‸gramine: { delivery: raw16 }')],
   [

@@ -1,6 +1,7 @@
 import { BINDING_CONVENTIONS } from '#evidence';
 import { z } from 'zod';
 import { FORMATS } from './formats.js';
+import { FortanixSchema } from './fortanix-schema.js';
 import { GramineSchema } from './gramine-schema.js';
 import { IdentitySchema } from './identity-schema.js';
 import { OcclumSchema } from './occlum-schema.js';
@@ -167,6 +168,7 @@ export const WorkloadSchema = z.strictObject({
   session: SessionSchema.optional(),
   gramine: GramineSchema.optional().describe("What Gramine's Secret Provisioning clients receive"),
   occlum: OcclumSchema.optional().describe("What Occlum's init clients may ask for"),
+  fortanix: FortanixSchema.optional().describe("What clients of Fortanix' em-app are served"),
   trustee: TrusteeSchema.optional().describe("Resources for clients of Trustee's KBS protocol"),
 });
 
