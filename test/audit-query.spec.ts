@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../apps/cli/src/main.js';
+import { recordingTerminal } from '../apps/cli/src/terminal/recording-terminal.js';
 import { AuditDeployment, ORIGIN, TestEmitter, until } from './audit-deployment.js';
 
 interface Item {
@@ -240,6 +242,119 @@ describe('GET /v1/events/export', () => {
   it('needs the token and known filters', async () => {
     expect((await fetch(`${deployment.url}/v1/events/export`)).status).toBe(401);
     expect((await deployment.get('/v1/events/export?format=xml')).status).toBe(400);
+  });
+});
+
+describe('GET /v1/events/story', () => {
+  it('tells everything about one enclave, by session and by key', async () => {
+    interface Story {
+      summary: { events: number; complete: boolean; firstAttestation: { id: string } };
+      events: Item[];
+      next: number | null;
+    }
+    const bySession = await deployment.json<Story>(`/v1/events/story?session=${ids[3]}&limit=500`);
+    // All events of the test emitter are about one key.
+    expect(bySession.events.map(({ event }) => event.id).filter((id) => ids.includes(id))).toEqual(ids);
+    expect(bySession.summary).toMatchObject({ complete: true, firstAttestation: { id: ids[0] } });
+    const key = 'k'.repeat(43);
+    const seen: string[] = [];
+    let after = 0;
+    for (let next: number | null = 0; next !== null; after = next ?? 0) {
+      const page: Story = await deployment.json(`/v1/events/story?boundKey=${key}&limit=25&after=${after}`);
+      seen.push(...page.events.map(({ event }) => event.id));
+      ({ next } = page);
+    }
+    expect(seen).toEqual(bySession.events.map(({ event }) => event.id));
+  });
+
+  it.each([
+    ['', 400, 'QUERY_INVALID'],
+    ['session=a&boundKey=b', 400, 'QUERY_INVALID'],
+    [`mrenclave=${other}`, 400, 'QUERY_INVALID'],
+    [`session=a&platform=${other}`, 400, 'QUERY_INVALID'],
+    ['session=nobody', 404, 'NOT_FOUND'],
+    [`mrenclave=${other}&platform=${other}`, 404, 'NOT_FOUND'],
+    [`session=nobody&limit=501`, 400, 'QUERY_INVALID'],
+  ])('refuses "%s"', async (query, status, code) => {
+    const response = await deployment.get(`/v1/events/story?${query}`);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+
+  it('needs the token', async () => {
+    expect((await fetch(`${deployment.url}/v1/events/story?session=${ids[3]}`)).status).toBe(401);
+  });
+});
+
+describe('siegel audit', () => {
+  async function siegel(...args: string[]) {
+    const terminal = recordingTerminal();
+    const target = ['--audit-url', deployment.url, '--audit-token-file', join(deployment.state, 'api.token')];
+    const code = await run(['audit', ...args, ...target], terminal);
+    return { code, ...terminal.written };
+  }
+  const lines = (text: string) => text.trimEnd().split('\n');
+
+  it('query finds by any field', async () => {
+    const { code, out } = await siegel(
+      ...['query', '--field', 'data.evidence.isvSvn:2', '--workload', 'ledger', '--all', '--json'],
+      ...['--protocol', 'native', '--simulated', 'true', '--mrsigner', hash('sha256', 'signer')],
+    );
+    expect(code).toBe(0);
+    expect(lines(out).map((line) => (JSON.parse(line) as Item).event.id)).toEqual(
+      ids.filter((_, i) => i % 2 === 1).reverse(),
+    );
+  });
+
+  it('query counts', async () => {
+    const { code, out } = await siegel(
+      'query',
+      '--tenant',
+      'default',
+      '--workload',
+      'ledger',
+      '--count-by',
+      'reason',
+    );
+    expect(code).toBe(0);
+    expect(lines(out).map((line) => line.trim().split(/ +/))).toEqual([
+      ['24', 'RELEASE_DENIED'],
+      ['6', 'BINDING_MISMATCH'],
+      ['30', 'in', 'all'],
+    ]);
+    const { out: json } = await siegel('query', '--count-by', 'workload', '--bucket', 'day', '--json');
+    expect(JSON.parse(json)).toMatchObject({ by: 'workload', bucket: 'day', total: expect.any(Number) });
+  });
+
+  it.each(['ndjson', 'csv', 'ocsf'])('query exports %s', async (format) => {
+    const { code, out } = await siegel('query', '--workload', 'ledger', '--export', format);
+    expect(code).toBe(0);
+    expect(lines(out)).toHaveLength(30 + (format === 'csv' ? 1 : 0));
+    expect(out).toContain(ids[1]);
+    expect(out).not.toContain(ids[0]);
+  });
+
+  it('story tells of one enclave', async () => {
+    const { code, out } = await siegel('story', '--session', ids[3]!);
+    expect(code).toBe(0);
+    expect(out).toMatch(/first attestation +\S+Z {2}attestation\.denied/);
+    const { out: json } = await siegel('story', '--bound-key', 'k'.repeat(43), '--json');
+    expect(JSON.parse(json)).toMatchObject({ summary: { complete: true } });
+  });
+
+  it.each([
+    [['query', '--export', 'xml'], 1],
+    [['query', '--export', 'csv', '--limit', '5'], 2],
+    [['query', '--export', 'csv', '--count-by', 'reason'], 2],
+    [['query', '--bucket', 'day'], 2],
+    [['query', '--count-by', 'nothing'], 1],
+    [['query', '--count-by', 'reason', '--all'], 2],
+    [['query', '--field', 'data.nothing:1'], 1],
+    [['story'], 2],
+    [['story', '--mrenclave', other], 2],
+    [['story', '--session', 'nobody'], 1],
+  ])('refuses %j with %i', async (args, wanted) => {
+    const { code, out } = await siegel(...args);
+    expect([code, out]).toEqual([wanted, '']);
   });
 });
 

@@ -7,6 +7,7 @@ import { DelegationModule } from './delegation/delegation.module.js';
 import { AppendController } from './intake/append.controller.js';
 import { EventsController } from './query/events.controller.js';
 import { ExportController } from './query/export.controller.js';
+import { StoryController } from './query/story.controller.js';
 import { StreamController } from './query/stream.controller.js';
 import { LogController } from './tree/log.controller.js';
 import { PublishedLogs } from './tree/published-logs.js';
@@ -45,6 +46,7 @@ export class AppModule {
         AppendController,
         StreamController,
         ExportController,
+        StoryController,
         EventsController,
         LogController,
         ReceiptController,

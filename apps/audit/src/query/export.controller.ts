@@ -2,16 +2,15 @@ import { schemaPipe } from '#platform';
 import { Controller, Get, Inject, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { AccessGuard, Caller, Requires } from '../access/access.guard.js';
 import type { Principal } from '../access/roles.js';
 import { AuditLog } from '../audit-log.js';
 import { EXPORT_FORMATS } from './export-format.js';
-import { EventFilters, type ScopedFilters } from './query-schema.js';
+import { exportStream } from './export-stream.js';
+import { EventFilters } from './query-schema.js';
 import { scopedFilters } from './scoped-filters.js';
 
-const PAGE = 500;
 const FRESHNESS_MS = 2_000;
 
 const ExportQuery = EventFilters.extend({ format: z.enum(['ndjson', 'csv', 'ocsf']).default('ndjson') });
@@ -42,27 +41,8 @@ export class ExportController {
       .header('content-type', contentType)
       .header('cache-control', 'no-store')
       .header('content-disposition', `attachment; filename="siegel-events.${extension}"`)
-      .send(Readable.from(this.lines(format, scoped, end), { highWaterMark: 4 }));
-  }
-
-  /** Pages of lines up to the entry at position `end`. */
-  private async *lines(
-    format: ExportQuery['format'],
-    filters: ScopedFilters,
-    end: number,
-  ): AsyncGenerator<string> {
-    const { head, line } = EXPORT_FORMATS[format];
-    if (head !== '') yield head;
-    let after = 0;
-    for (let more = true; more && after < end;) {
-      const page = await this.log.reader.call('search', { filters, order: 'oldest', after, limit: PAGE });
-      const text = page.events
-        .filter(({ position }) => position <= end)
-        .map(line)
-        .join('');
-      if (text !== '') yield text;
-      after = page.searchedTo;
-      more = page.more;
-    }
+      .send(
+        exportStream((search) => this.log.reader.call('search', search), { format, filters: scoped, end }),
+      );
   }
 }

@@ -6,7 +6,7 @@ import { EVENT_FIELDS } from './event-fields.js';
 
 const eventType = z.enum(AUDIT_EVENT_TYPES as readonly [AuditEventType, ...AuditEventType[]]);
 
-const hexOf = (bytes: number) =>
+export const hexOf = (bytes: number) =>
   z
     .string()
     .regex(new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`), `must be ${bytes} bytes as hex`)

@@ -15,6 +15,15 @@ export interface FilterOptions extends DeploymentOptions {
   readonly emitter?: string;
   readonly tcbStatus?: string;
   readonly session?: string;
+  readonly mrsigner?: string;
+  readonly instance?: string;
+  readonly simulated?: string;
+  readonly protocol?: string;
+  readonly fmspc?: string;
+  readonly boundKey?: string;
+  readonly evidence?: string;
+  readonly platform?: string;
+  readonly field?: readonly string[];
   readonly json?: true;
 }
 export interface QueryOptions extends FilterOptions {
@@ -23,6 +32,17 @@ export interface QueryOptions extends FilterOptions {
   readonly oldest?: true;
   readonly limit?: string;
   readonly all?: true;
+  readonly countBy?: string;
+  readonly bucket?: string;
+  readonly export?: string;
+}
+export interface StoryOptions extends DeploymentOptions {
+  readonly session?: string;
+  readonly boundKey?: string;
+  readonly mrenclave?: string;
+  readonly platform?: string;
+  readonly tenant?: string;
+  readonly json?: true;
 }
 export interface TailOptions extends FilterOptions {
   readonly after?: string;
@@ -44,7 +64,13 @@ export function registerAudit(program: Command, session: Session): void {
       .option('--until <time>', 'logged before this time')
       .option('--oldest', 'oldest first')
       .option('--limit <number>', 'at most so many events (default: 50)')
-      .option('--all', 'every event that matches'),
+      .option('--all', 'every event that matches')
+      .option(
+        '--count-by <field>',
+        'count instead: outcome, type, reason, workload, mrenclave, tcbStatus, tenant or emitter',
+      )
+      .option('--bucket <step>', 'steps of time of the counts: minute, hour, day or none (default: none)')
+      .option('--export <format>', 'every event that matches as a stream, oldest first: ndjson, csv or ocsf'),
   ).option('--json', 'print one event per line (NDJSON)');
   addDeploymentOptions(query, 'audit')
     .addHelpText(
@@ -52,12 +78,15 @@ export function registerAudit(program: Command, session: Session): void {
       `
 Examples:
   $ siegel audit query --outcome denied --since 1h
-  $ siegel audit query --workload payments --type attestation.granted --limit 10 --json`,
+  $ siegel audit query --workload payments --type attestation.granted --limit 10 --json
+  $ siegel audit query --field data.grants.objectName:db-password --since 1d
+  $ siegel audit query --outcome denied --since 7d --count-by reason --bucket day
+  $ siegel audit query --tenant shop --export ocsf > events.ndjson`,
     )
     .action(
       session.command(async (options: QueryOptions) => {
         const { queryEvents } = await import('./query-events.js');
-        return queryEvents(options, session.terminal);
+        return queryEvents(options, session.terminal, session.untilStopped());
       }),
     );
 
@@ -79,8 +108,29 @@ Examples:
       return tailEvents(options, session.terminal, session.untilStopped());
     }),
   );
+  const story = audit
+    .command('story')
+    .summary('everything about one enclave')
+    .description(
+      'Prints the story of one enclave, from its first attestation to its last release: what it received, and every event ' +
+        'about its sessions, its keys and its evidence. Name it by one of session, bound key, and measurement with machine.',
+    )
+    .option('--session <id>', 'by one of its sessions')
+    .option('--bound-key <thumbprint>', 'by the key that its evidence binds')
+    .option('--mrenclave <hex>', 'by its measurement, together with --platform')
+    .option('--platform <sha256>', 'machine, by the digest of its PPID (as events name it)')
+    .option('--tenant <name>', 'of this tenant')
+    .option('--json', 'print one JSON object');
+  addDeploymentOptions(story, 'audit').action(
+    session.command(async (options: StoryOptions) => {
+      const { tellStory } = await import('./enclave-story.js');
+      return tellStory(options, session.terminal);
+    }),
+  );
   registerAuditing(audit, session);
 }
+
+const several = (value: string, before: string[] = []): string[] => [...before, value];
 
 function withFilters(command: Command): Command {
   return command
@@ -93,5 +143,14 @@ function withFilters(command: Command): Command {
     .option('--text <words>', 'whose reason or failed conditions have all these words')
     .option('--emitter <name>', 'emitted by this service')
     .option('--tcb-status <status>', 'with this TCB status')
-    .option('--session <id>', 'of this session');
+    .option('--session <id>', 'of this session')
+    .option('--mrsigner <hex>', 'about this signer')
+    .option('--instance <name>', 'emitted by this replica')
+    .option('--simulated <flag>', 'true or false')
+    .option('--protocol <name>', 'of enclaves that came by this protocol')
+    .option('--fmspc <hex>', 'about this kind of platform')
+    .option('--bound-key <thumbprint>', 'about the enclave with this key')
+    .option('--evidence <sha256>', 'that rest on this evidence')
+    .option('--platform <sha256>', 'about this machine, by the digest of its PPID')
+    .option('--field <path:value>', 'with this value in any other field; several times', several);
 }

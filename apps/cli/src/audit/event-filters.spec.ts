@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseLimit, queryParameters } from './event-filters.js';
+import { filterParameters, parseLimit, queryParameters } from './event-filters.js';
 
 const NOW = new Date('2026-05-04T12:00:00Z');
 
@@ -17,6 +17,18 @@ describe('queryParameters', () => {
   it('escapes values and leaves out what is not asked for', () => {
     const parameters = queryParameters({ workload: 'a&b=c', tcbStatus: 'OutOfDate', oldest: true }, NOW);
     expect(parameters.toString()).toBe('workload=a%26b%3Dc&tcbStatus=OutOfDate&order=oldest');
+  });
+
+  it('passes on every filter, and fields as often as they are given', () => {
+    const parameters = filterParameters({
+      mrsigner: 'aa',
+      boundKey: 'k',
+      simulated: 'false',
+      field: ['data.protocol:gramine', 'data.conditions.name:tcb'],
+    });
+    expect(parameters.toString()).toBe(
+      'mrsigner=aa&simulated=false&boundKey=k&field=data.protocol%3Agramine&field=data.conditions.name%3Atcb',
+    );
   });
 
   it('refuses a time that is neither', () => {

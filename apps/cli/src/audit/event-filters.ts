@@ -13,6 +13,14 @@ const FILTERS = [
   'emitter',
   'tcbStatus',
   'session',
+  'mrsigner',
+  'instance',
+  'simulated',
+  'protocol',
+  'fmspc',
+  'boundKey',
+  'evidence',
+  'platform',
 ] as const satisfies readonly (keyof FilterOptions)[];
 
 /** The query parameters of the filters; the service checks their values and explains what it refuses. */
@@ -22,16 +30,23 @@ export function filterParameters(options: FilterOptions): URLSearchParams {
     const value = options[name];
     if (value !== undefined) parameters.set(name, value);
   }
+  for (const field of options.field ?? []) parameters.append('field', field);
   return parameters;
 }
 
 /** As {@link filterParameters}, with the window of time. @throws CliError TIME_INVALID */
-export function queryParameters(options: QueryOptions, now: Date): URLSearchParams {
+export function timedParameters(options: QueryOptions, now: Date): URLSearchParams {
   const parameters = filterParameters(options);
   if (options.since !== undefined)
     parameters.set('from', pointInTime(options.since, '--since', now).toISOString());
   if (options.until !== undefined)
     parameters.set('to', pointInTime(options.until, '--until', now).toISOString());
+  return parameters;
+}
+
+/** As {@link timedParameters}, with the order. @throws CliError TIME_INVALID */
+export function queryParameters(options: QueryOptions, now: Date): URLSearchParams {
+  const parameters = timedParameters(options, now);
   parameters.set('order', options.oldest ? 'oldest' : 'newest');
   return parameters;
 }

@@ -34,7 +34,11 @@ export const LoggedEvent = z.looseObject({
 });
 export type LoggedEvent = z.infer<typeof LoggedEvent>;
 
-export const EventPage = z.looseObject({ events: z.array(LoggedEvent), next: z.string().nullable() });
+export const EventPage = z.looseObject({
+  events: z.array(LoggedEvent),
+  more: z.boolean(),
+  next: z.string().nullable(),
+});
 
 /** @throws CliError SERVICE_ANSWER_INVALID */
 export function checkedEvent<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 
 /** Where a command reads from and writes to; the process's own streams, or a test's. */
@@ -14,6 +15,8 @@ export interface Terminal {
   readonly columns?: number;
   out(text: string): void;
   err(text: string): void;
+  /** Resolves when standard output can take more; for what may be longer than memory. Not there where it always can. */
+  drained?(stopped: AbortSignal): Promise<void>;
   /** Calls back once when whoever reads standard output has gone (EPIPE). Returns how to stop listening. */
   onOutputClosed(callback: () => void): () => void;
 }
@@ -29,6 +32,9 @@ export function processTerminal(): Terminal {
     colour: interactive && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    async drained(stopped) {
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain', { signal: stopped });
+    },
     onOutputClosed(callback) {
       const listener = (error: NodeJS.ErrnoException): void => {
         if (error.code === 'EPIPE') callback();
