@@ -4,8 +4,9 @@ import { generateKeyPairSync, hash, sign, type KeyObject } from 'node:crypto';
 export function der(tag: number, ...content: Uint8Array[]): Buffer {
   const body = Buffer.concat(content);
   const { length } = body;
-  const head =
-    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  const bytes = [length >> 16, (length >> 8) & 0xff, length & 0xff];
+  const used = length < 0x100 ? 1 : length < 0x10000 ? 2 : 3;
+  const head = length < 0x80 ? [length] : [0x80 | used, ...bytes.slice(3 - used)];
   return Buffer.concat([Buffer.from([tag, ...head]), body]);
 }
 
