@@ -26,7 +26,14 @@ export {
   VerifyReply,
   VerifyRequest,
 } from './messages/verify.js';
-export { AppendReply, LogPromise } from './messages/audit.js';
+export {
+  AppendReply,
+  CollateralHandover,
+  EvidenceHandover,
+  EvidenceHandoverReply,
+  LogPromise,
+  MAX_COLLATERAL_BYTES,
+} from './messages/audit.js';
 export {
   AttestRequest,
   AttestResponse,

@@ -7,6 +7,10 @@ export const SUBJECTS = {
   verify: 'siegel.v1.verify',
   /** Request/reply: signed event in, promise out. Queue group {@link QUEUES.audit}. */
   auditAppend: 'siegel.v1.audit.append',
+  /** Request/reply: evidence that was judged, to be kept if an event names it; queue group {@link QUEUES.audit}. Off by default. */
+  auditEvidence: 'siegel.v1.audit.evidence',
+  /** Request/reply: the collateral that it was judged with, where audit asked for it. */
+  auditCollateral: 'siegel.v1.audit.collateral',
   /** Logged events for subscribers: `siegel.events.<tenant>.<type>`; published by audit alone. */
   events: 'siegel.events',
   /** Collateral became newer: live evidence is to be appraised again. Published by verifiers. */
@@ -22,6 +26,8 @@ export const STREAMS = { events: 'SIEGEL_EVENTS' } as const;
 export const BUCKETS = {
   manifests: 'siegel_manifests',
   sessions: 'siegel_sessions',
+  /** Sessions of clients that come with the certificate which they were issued. */
+  enrolments: 'siegel_enrolments',
   collateral: 'siegel_collateral',
 } as const;
 

@@ -62,6 +62,7 @@ const entity =
     ...(typeof data['actor'] === 'string' ? { actor: { user: { name: data['actor'] } } } : {}),
   });
 const secret = entity('secret', ({ vault, objectName }) => `${String(vault)}/${String(objectName)}`);
+const evidence = entity('evidence', ({ sha256 }) => sha256);
 const manifest = entity('manifest', () => undefined);
 const coordinator = entity('marblerun-coordinator', ({ deployment }) => deployment);
 const application = ({ data = {}, emitter }: Event) => ({
@@ -102,11 +103,16 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   'coordinator.refused': { class: ENTITY_MANAGEMENT, activity: OTHER, members: coordinator },
   'service.started': { class: APPLICATION_LIFECYCLE, activity: 3, members: application },
   'service.stopped': { class: APPLICATION_LIFECYCLE, activity: 4, members: application },
+  'service.leading': { class: APPLICATION_LIFECYCLE, activity: OTHER, members: application },
   'service.signer': {
     class: ENTITY_MANAGEMENT,
     activity: 3,
     members: entity('key', (data) => data['keyName']),
   },
+  'evidence.missing': { class: DETECTION_FINDING, activity: 1, members: finding },
+  'evidence.erased': { class: ENTITY_MANAGEMENT, activity: 4, members: evidence },
+  'evidence.read': { class: ENTITY_MANAGEMENT, activity: 2, members: evidence },
+  'log.key': { class: ENTITY_MANAGEMENT, activity: 3, members: entity('key', (data) => data['next']) },
   'log.gap': { class: DETECTION_FINDING, activity: 1, members: finding },
   'log.duplicate': { class: DETECTION_FINDING, activity: 1, members: finding },
   'log.reordered': { class: DETECTION_FINDING, activity: 1, members: finding },

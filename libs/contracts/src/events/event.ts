@@ -8,12 +8,13 @@ import {
   CoordinatorRefused,
   CoordinatorSecrets,
 } from './coordinator/coordinator.js';
+import { EvidenceErased, EvidenceMissing, EvidenceRead } from './evidence/evidence.js';
 import { KeyRefused, KeyReleased } from './key/key.js';
-import { LogDuplicate, LogForged, LogGap, LogReordered } from './log/log.js';
+import { LogDuplicate, LogForged, LogGap, LogKeyChanged, LogReordered } from './log/log.js';
 import { ManifestRefused, ManifestSet } from './manifest/manifest.js';
 import { ReleaseDenied, ReleaseGranted } from './release/release.js';
 import { SecretDeleted, SecretRotated, SecretSet, SecretWithdrawn } from './secret/secret.js';
-import { ServiceStarted, ServiceStopped, SignerChanged } from './service/service.js';
+import { ServiceLeading, ServiceStarted, ServiceStopped, SignerChanged } from './service/service.js';
 import { SessionReappraised, SessionRevoked } from './session/session.js';
 import { TokenDrafted, TokenIssued, TokenRefused } from './token/token.js';
 import { base64url } from '../messages/verify.js';
@@ -38,6 +39,7 @@ export const AuditEvent = z.discriminatedUnion('type', [
   ServiceStarted,
   ServiceStopped,
   SignerChanged,
+  ServiceLeading,
   SessionReappraised,
   SessionRevoked,
   CoordinatorManifest,
@@ -50,6 +52,10 @@ export const AuditEvent = z.discriminatedUnion('type', [
   LogDuplicate,
   LogReordered,
   LogForged,
+  LogKeyChanged,
+  EvidenceMissing,
+  EvidenceErased,
+  EvidenceRead,
 ]);
 export type AuditEvent = z.infer<typeof AuditEvent>;
 export type AuditEventType = AuditEvent['type'];

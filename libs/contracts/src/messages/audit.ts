@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { base64url, hex } from './verify.js';
+import { base64url, hex, MAX_EVIDENCE_BYTES } from './verify.js';
 
 /**
  * The log's signed promise to include an event (compare RFC 6962 §3, signed certificate timestamp), given after the group commit
@@ -29,3 +29,28 @@ export type LogPromise = z.infer<typeof LogPromise>;
 /** Reply on `SUBJECTS.auditAppend`. */
 export const AppendReply = z.object({ promise: LogPromise });
 export type AppendReply = z.infer<typeof AppendReply>;
+
+/** Request on `SUBJECTS.auditEvidence`: what a verifier was shown, and what it judged it with. */
+export const EvidenceHandover = z.strictObject({
+  v: z.literal(1),
+  evidence: base64url(MAX_EVIDENCE_BYTES).min(1),
+  /** Id of the collateral; absent where the evidence was refused before any was needed. */
+  collateral: hex(32).optional(),
+});
+export type EvidenceHandover = z.infer<typeof EvidenceHandover>;
+
+/** Reply: whether the collateral of this id is to be sent as well. */
+export const EvidenceHandoverReply = z.object({ collateralWanted: z.boolean() });
+export type EvidenceHandoverReply = z.infer<typeof EvidenceHandoverReply>;
+
+/** Largest collateral bundle on `SUBJECTS.auditCollateral`, in bytes of JSON; real ones have some 40 KiB. */
+export const MAX_COLLATERAL_BYTES = 768 * 1024;
+
+/** Request on `SUBJECTS.auditCollateral`; the reply is empty. */
+export const CollateralHandover = z.strictObject({
+  v: z.literal(1),
+  id: hex(32),
+  /** As in offline bundles: texts by name. */
+  bundle: z.record(z.string().max(64), z.string().max(MAX_COLLATERAL_BYTES)),
+});
+export type CollateralHandover = z.infer<typeof CollateralHandover>;

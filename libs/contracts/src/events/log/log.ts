@@ -19,3 +19,16 @@ export const LogGap = anomaly('log.gap');
 export const LogDuplicate = anomaly('log.duplicate');
 export const LogReordered = anomaly('log.reordered');
 export const LogForged = anomaly('log.forged');
+
+/** Another key signs this log from now on; the key before it says so itself. */
+export const LogKeyChanged = z.strictObject({
+  ...envelopeShape,
+  type: z.literal('log.key'),
+  data: z.strictObject({
+    /** RFC 7638 thumbprints. */
+    previous: z.string().max(64),
+    next: z.string().max(64),
+    /** Note signed by the previous key (libs/transparency, succession.ts), with the verifier key of the next. */
+    succession: z.string().max(4_096),
+  }),
+});
