@@ -39,6 +39,8 @@ export interface OpenedRecord {
 export class VaultStore {
   private index = new RecordIndex(newVaultContent());
   private seenState: string | undefined;
+  /** The file was looked at in this turn of the event loop. */
+  private looked = false;
   private closed = false;
   private writing: Promise<unknown> = Promise.resolve();
 
@@ -65,11 +67,20 @@ export class VaultStore {
   }
 
   /**
-   * The records as they are in the file now, with what other processes wrote since.
+   * The records as they are in the file, with what other processes wrote since. The file is looked at once in a turn of the event loop:
+   * many enclaves that come together read the same records.
    * @throws VaultError VAULT_CLOSED, VAULT_CORRUPT, SECRET_TAMPERED
    */
   current(): RecordIndex {
     this.requireOpen();
+    if (this.looked) return this.index;
+    const index = this.newest();
+    this.looked = true;
+    setImmediate(() => (this.looked = false)).unref();
+    return index;
+  }
+
+  private newest(): RecordIndex {
     const { dir, name } = this.options;
     const state = fileState(dir);
     if (state !== undefined && state === this.seenState) return this.index;
@@ -94,7 +105,7 @@ export class VaultStore {
         this.requireOpen();
         const release = await lockFolder(this.options);
         try {
-          const next = this.current().copy();
+          const next = this.newest().copy();
           const result = change(next);
           await writeVaultFile(this.options.dir, this.keys, next.content());
           this.index = next;
