@@ -1,5 +1,6 @@
 import { flag, port, serviceEnvironment } from '#platform';
 import { z } from 'zod';
+import { fortanixEnvironment } from './wrappers/fortanix/environment.js';
 import { occlumEnvironment } from './wrappers/occlum/environment.js';
 import { raTlsEnvironment } from './wrappers/ra-tls/environment.js';
 
@@ -144,6 +145,7 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .describe('For the handshake, and for a request to arrive'),
   ...raTlsEnvironment,
   ...occlumEnvironment,
+  ...fortanixEnvironment,
   SIEGEL_TRUSTEE_PORT: port.default(0).describe("Port of Trustee's KBS protocol; 0: off"),
   SIEGEL_TRUSTEE_HOST: z.string().optional().describe('Its address; default SIEGEL_HTTP_HOST'),
   SIEGEL_TRUSTEE_TLS: flag

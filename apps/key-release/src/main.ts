@@ -21,10 +21,11 @@ await runService('key-release', pino, async () => {
   const environment = readEnvironment(keyReleaseEnvironment);
   const signers = await Signers.open(environment);
   const { ca } = signers;
+  const clientCertificates = environment.SIEGEL_RA_TLS || environment.SIEGEL_FORTANIX;
   const identity = await serverIdentity(environment, ca, new Date());
   const app = await createHttpApplication(AppModule.of(environment, signers), {
     pino,
-    https: tlsOptions(identity, environment.SIEGEL_RA_TLS),
+    https: tlsOptions(identity, clientCertificates),
     bodyLimit: BODY_LIMIT,
   });
   // The last filter is asked first: refusals are logged before they are answered.
@@ -66,7 +67,7 @@ await runService('key-release', pino, async () => {
       clearInterval(timer);
       serverIdentity(environment, ca, new Date()).then(
         (next) => {
-          server.setSecureContext(tlsOptions(next, environment.SIEGEL_RA_TLS));
+          server.setSecureContext(tlsOptions(next, clientCertificates));
           renew(server, next);
         },
         (error: unknown) => {

@@ -50,6 +50,7 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
       SUBJECTS.vaultChanged,
       ...bucketApi(BUCKETS.manifests),
       ...bucketApi(BUCKETS.sessions),
+      ...bucketApi(BUCKETS.enrolments),
     ],
     subscribe: [SUBJECTS.collateralChanged, SUBJECTS.vaultChanged],
   },

@@ -61,4 +61,6 @@ export interface ReleaseInput {
   readonly protocol: string;
   readonly session: SessionClaims;
   readonly key: PublicKey;
+  /** For protocols that read one thing at a time. */
+  readonly carrier?: Carrier;
 }

@@ -16,7 +16,7 @@ import { bindingInput } from './binding-input.js';
 import { CHALLENGES } from './challenges.token.js';
 import { CertificateIssuance, type IssuedCertificate } from './certificate-issuance.js';
 import { asDenial, conditionRecords, Denial, rejected } from './denial.js';
-import type { AttestationInput, Granted, ReleaseInput } from './interface.js';
+import type { AttestationInput, Carrier, Granted, ReleaseInput } from './interface.js';
 import { challengeNonce } from './presented-challenge.js';
 import { decideAgain } from './session-decision.js';
 import { earlier, renewed, tokenLifetime } from './session-life.js';
@@ -69,7 +69,10 @@ export class ReleasePipeline {
     try {
       const now = new Date();
       const { manifest: inForce, decision, ends } = decideAgain(session, standing, manifest, now);
-      const { payload, secrets, certificate } = await this.collect(decision, input.key, now);
+      const { carrier } = input;
+      const carried = carriedBy(carrier, decision);
+      const { payload, secrets, certificate } = await this.collect(carried, input.key, now);
+      if (carrier) within(decision, () => carrier.accept(payload, carried.grants));
       const tokenId = randomUUID();
       const recorded = await this.audit.record({
         tenant,
@@ -104,7 +107,7 @@ export class ReleasePipeline {
         expiresAt,
         sessionEndsAt: ends,
         payload,
-        grants: decision.grants,
+        grants: carried.grants,
         versions: secrets.records.map(({ version }) => version),
         promise: recorded.promise,
       };
@@ -196,9 +199,7 @@ export class ReleasePipeline {
     const { key, convention, challenge } = input.binding;
     const claims = verdict.claims!;
     const { carrier } = input;
-    const carried = carrier
-      ? { ...decision, grants: within(decision, () => carrier.select(decision.grants)) }
-      : decision;
+    const carried = carriedBy(carrier, decision);
     const { payload, secrets, certificate } = await this.collect(carried, key, now);
     if (carrier) within(decision, () => carrier.accept(payload, carried.grants));
     const session = randomUUID();
@@ -239,6 +240,7 @@ export class ReleasePipeline {
           simulated: claims.simulated,
           evidence: verdict.evidence.signedRegionSha256 ?? verdict.evidence.sha256,
           claims,
+          ...rememberedClaims(input.customClaims),
           ...(verdict.collateral ? { collateral: verdict.collateral } : {}),
           startedAt,
           endsAt: ends.getTime(),
@@ -335,6 +337,12 @@ export class ReleasePipeline {
   }
 }
 
+/** The decision with what its protocol can carry. */
+function carriedBy(carrier: Carrier | undefined, decision: Grant): Grant {
+  if (!carrier) return decision;
+  return { ...decision, grants: within(decision, () => carrier.select(decision.grants)) };
+}
+
 /** A refusal by the carrier belongs to the decision that was made before. */
 function within<T>(decision: Grant, step: () => T): T {
   try {
@@ -344,5 +352,10 @@ function within<T>(decision: Grant, step: () => T): T {
     throw denial ? denial.after(decision) : error;
   }
 }
+
+/** Tokens have a bound; claims beyond it decide the attestation alone. */
+const MAX_REMEMBERED_CLAIMS = 1_024;
+const rememberedClaims = (customClaims: AttestationInput['customClaims']) =>
+  customClaims && JSON.stringify(customClaims).length <= MAX_REMEMBERED_CLAIMS ? { customClaims } : {};
 
 const reference = ({ record }: ActiveManifest) => ({ version: record.version, digest: record.digest });

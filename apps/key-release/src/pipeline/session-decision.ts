@@ -26,13 +26,21 @@ export function decideAgain(
   if (standing.revoked) throw Denial.of('SESSION_REVOKED', standing.revoked);
   if (!manifest)
     throw Denial.of('MANIFEST_MISSING', { code: 'MANIFEST_MISSING', message: 'no manifest is in force' });
+  const claims = attestedClaims(standing.claims, standing.collateral);
+  const { customClaims } = session;
   const decision = decide(manifest.compiled, {
-    claims: attestedClaims(standing.claims, standing.collateral),
+    claims: customClaims ? { ...claims, customClaims } : claims,
     workloadHint: session.workload,
     binding: { convention: session.binding as never, challenge: session.challenge },
     now,
   });
   if (decision.outcome === 'denied') throw Denial.fromDecision(decision);
+  // A platform that nobody watches serves no longer than the token that its evidence brought.
+  if (!standing.renewable && session.expiresAt.getTime() <= now.getTime())
+    throw Denial.of('TOKEN_EXPIRED', {
+      code: 'SESSION_NOT_WATCHED',
+      message: 'the platform is not appraised continuously, and the token of its evidence is over',
+    });
   const ends = sessionEnd(session, decision);
   if (ends.getTime() <= now.getTime())
     throw Denial.of('SESSION_ENDED', {

@@ -22,6 +22,8 @@ const SiegelClaims = z.object({
   simulated: z.boolean(),
   evidence: z.string(),
   claims: QuoteClaims,
+  /** What the evidence claimed besides, as hex by name (AttestationInput.customClaims). */
+  customClaims: z.record(z.string(), z.string()).optional(),
   collateral: CollateralSummary.optional(),
   /** Of the attestation, in milliseconds since 1970. */
   startedAt: z.number().int().optional(),

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { NativeModule } from '../attest/native.module.js';
 import { AkvReleaseModule } from './akv-release/akv-release.module.js';
+import { FortanixModule } from './fortanix/fortanix.module.js';
 import { GramineModule } from './gramine/gramine.module.js';
 import { RaTlsModule } from './ra-tls/ra-tls.module.js';
 import { TrusteeModule } from './trustee/trustee.module.js';
@@ -9,6 +10,7 @@ import { TrusteeModule } from './trustee/trustee.module.js';
 export const WRAPPER_MODULES: readonly Type[] = [
   NativeModule,
   AkvReleaseModule,
+  FortanixModule,
   GramineModule,
   RaTlsModule,
   TrusteeModule,

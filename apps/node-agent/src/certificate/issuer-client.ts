@@ -1,5 +1,6 @@
 import { FortanixIssueResponse, SiegelError } from '#contracts';
 import { ConfigurationError } from '#platform';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
 import type { AgentEnvironment } from '../agent-environment.js';
@@ -21,13 +22,15 @@ export class IssuerClient {
     });
   }
 
-  /** @throws SiegelError ISSUER_UNAVAILABLE where nothing was decided */
+  /** A request that it cannot read has failed for good. @throws SiegelError ISSUER_UNAVAILABLE where nothing was decided */
   async issue(csr: string): Promise<FortanixIssueResponse> {
     const { status, text } = await this.call(
       'POST',
       '/v1/fortanix/certificate/issue',
       JSON.stringify({ csr }),
     );
+    if (status >= 400 && status < 500 && status !== 429)
+      return { task_id: randomUUID(), task_status: 'FAILED', code: problemCode(text) };
     if (status !== 200) throw unavailable(`HTTP_${status}`, `answered ${status}`);
     try {
       return FortanixIssueResponse.parse(JSON.parse(text));
@@ -64,6 +67,16 @@ export class IssuerClient {
         cause,
       );
     }
+  }
+}
+
+/** What was wrong with a request that could not be read. */
+function problemCode(text: string): string {
+  try {
+    const { code } = JSON.parse(text) as { code?: unknown };
+    return typeof code === 'string' ? code.slice(0, 64) : 'UNKNOWN';
+  } catch {
+    return 'UNKNOWN';
   }
 }
 
