@@ -21,6 +21,10 @@ export interface UnaryCall {
   readonly peerCertificate: Buffer | undefined;
   /** Server name of the TLS handshake; in clear text, the host of `:authority`. */
   readonly servername: string | undefined;
+  /** `:authority` as the client wrote it, with its port if it has one. */
+  readonly authority: string | undefined;
+  /** The same object for all calls of one connection, and of no other. */
+  readonly connection: object;
   /** Aborted when the caller is gone or its time is over. What was begun may go on; nothing of it is sent any more. */
   readonly signal: AbortSignal;
 }
@@ -31,12 +35,18 @@ export interface UnaryServerOptions {
   /** By path, `/package.Service/Method`. */
   readonly methods: Readonly<Record<string, UnaryMethod>>;
   /** Clear text (h2c) where absent. */
-  readonly tls?: Pick<SecureServerOptions, 'key' | 'cert' | 'requestCert' | 'minVersion' | 'maxVersion'>;
+  readonly tls?: Pick<
+    SecureServerOptions,
+    'key' | 'cert' | 'requestCert' | 'minVersion' | 'maxVersion' | 'SNICallback'
+  >;
+  /** What is said of a path that is no method here; default `no such method`. */
+  readonly unknownMethod?: (path: string) => string;
   readonly maxMessageBytes: number;
   /** Longest time from the headers of a call to its answer; a shorter `grpc-timeout` of the caller holds. */
   readonly callTimeoutMs: number;
-  /** For the handshake, and for a connection on which nothing happens. */
+  /** For the handshake unless that has its own, and for a connection on which nothing happens. */
   readonly idleTimeoutMs: number;
+  readonly handshakeTimeoutMs?: number;
   readonly maxConnections: number;
   /** Calls at once over all connections; more are answered UNAVAILABLE. */
   readonly maxInFlight: number;
@@ -83,7 +93,7 @@ export class UnaryGrpcServer {
             rejectUnauthorized: false,
             honorCipherOrder: true,
             secureOptions: ssl.SSL_OP_NO_TICKET | ssl.SSL_OP_NO_RENEGOTIATION,
-            handshakeTimeout: idleTimeoutMs,
+            handshakeTimeout: options.handshakeTimeoutMs ?? idleTimeoutMs,
           });
     this.server.maxConnections = options.maxConnections;
     this.server.on('session', (session: ServerHttp2Session) => this.opened(session));
@@ -158,7 +168,11 @@ export class UnaryGrpcServer {
     const { methods, callTimeoutMs, maxInFlight } = this.options;
     const method = Object.hasOwn(methods, path) ? methods[path] : undefined;
     if (method === undefined)
-      return this.refuse(stream, path, new GrpcError(GRPC_STATUS.unimplemented, 'no such method'));
+      return this.refuse(
+        stream,
+        path,
+        new GrpcError(GRPC_STATUS.unimplemented, this.options.unknownMethod?.(path) ?? 'no such method'),
+      );
     if (this.inFlight >= maxInFlight)
       return this.refuse(stream, path, new GrpcError(GRPC_STATUS.unavailable, 'too many calls at once'));
     const { session } = stream;
@@ -174,7 +188,13 @@ export class UnaryGrpcServer {
     }, patience);
     try {
       const request = await readUnaryMessage(stream, this.options.maxMessageBytes);
-      const reply = await method({ request, ...peerOf(stream, headers), signal: over.signal });
+      const reply = await method({
+        request,
+        ...peerOf(stream, headers),
+        authority: headers[':authority'],
+        connection: session ?? stream,
+        signal: over.signal,
+      });
       this.answer(stream, path, reply);
     } catch (error) {
       this.refuse(stream, path, error);

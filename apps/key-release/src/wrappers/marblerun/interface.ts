@@ -93,6 +93,8 @@ export interface ActivationTicket {
 export interface Deployment {
   readonly settings: DeploymentSettings;
   readonly state: CoordinatorState;
+  /** In every state, as TLS needs it; a temporary one while a recovery is waited for. */
+  readonly authority: CoordinatorAuthority;
   /** @throws CoordinatorError WRONG_STATE unless the state is AcceptingMarbles */
   snapshot(): DeploymentSnapshot;
   /** @throws CoordinatorError BUDGET_SPENT: `reached max activations count (2) for marble type "client"` */

@@ -3,7 +3,7 @@ import type { Manifest, Marble, ParameterValue } from '../interface.js';
 import type { References } from './references.js';
 import { Template, type ParameterKind } from './template.js';
 import { dryRunData } from './template-data.js';
-import { octets, TemplateError } from './template-error.js';
+import { TemplateError, text } from './template-error.js';
 
 /** The parameters of one marble, parsed. */
 export interface MarbleTemplates {
@@ -13,6 +13,8 @@ export interface MarbleTemplates {
   readonly env: readonly (readonly [string, Template | Buffer])[];
   /** Secrets that the templates and the TLS tags may touch, by name. */
   readonly references: References;
+  /** Those of them that files touch, of the previous cycle as `Previous.NAME`. */
+  readonly inFiles: ReadonlySet<string>;
 }
 
 const compiled = new WeakMap<Marble, MarbleTemplates>();
@@ -22,18 +24,27 @@ export function templatesOf(marble: Marble, manifest: Manifest): MarbleTemplates
   const known = compiled.get(marble);
   if (known) return known;
   const references: References = { secrets: new Set(), previous: new Set(), all: false };
+  const octetNames: References = { secrets: new Set(), previous: new Set(), all: false };
   const parsed = (values: ReadonlyMap<string, ParameterValue>, kind: ParameterKind) =>
     [...values].map(([name, { data, template }]) => {
       if (!template) return [name, data] as const;
       const made = new Template(data, kind);
-      made.collect(references);
+      made.collect(octetNames);
       return [name, made] as const;
     });
-  const { files, env } = marble.parameters;
-  const made = { files: parsed(files, 'file'), env: parsed(env, 'env'), references };
+  const files = parsed(marble.parameters.files, 'file');
+  const inFiles = new Set([
+    ...[...octetNames.secrets].map(text),
+    ...[...octetNames.previous].map((name) => `Previous.${text(name)}`),
+  ]);
+  const env = parsed(marble.parameters.env, 'env');
+  for (const name of octetNames.secrets) references.secrets.add(text(name));
+  for (const name of octetNames.previous) references.previous.add(text(name));
+  references.all = octetNames.all;
   for (const tag of marble.tls)
     for (const { cert } of manifest.tls.get(tag)?.incoming ?? [])
-      if (cert !== '') references.secrets.add(octets(cert));
+      if (cert !== '') references.secrets.add(cert);
+  const made = { files, env, references, inFiles };
   compiled.set(marble, made);
   return made;
 }

@@ -1,5 +1,5 @@
 import type { Manifest, SecretDefinition, SecretMaterial } from '../interface.js';
-import { octets } from './template-error.js';
+import { octets, text } from './template-error.js';
 import { NO_VALUE, SecretValue, Structure, type Dictionary, type Value } from './values.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -77,5 +77,3 @@ export function dryRunData(manifest: Manifest): Value {
 
 const structure = (typeName: string, members: Readonly<Record<string, Value>>): Structure =>
   new Structure(typeName, new Map(Object.entries(members)));
-
-const text = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');

@@ -9,6 +9,9 @@ export class TemplateError extends Error {
  */
 export const octets = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
+/** The text of octets, for the world outside. */
+export const text = (name: string): string => Buffer.from(name, 'latin1').toString('utf8');
+
 /** Go's `%q` for octets: printable ASCII as it is, the rest escaped. */
 export function quoted(text: string): string {
   const utf8 = Buffer.from(text, 'latin1').toString('utf8');
