@@ -77,16 +77,10 @@ export function maaFront(options: FrontOptions): FastifyInstance {
       throw MaaError.invalid('This kind of attestation is not served here.', 'EVIDENCE_UNSUPPORTED');
     return kind;
   };
-  const answer = (
-    reply: FastifyReply,
-    body: object,
-    requestId: string,
-    type = JSON_TYPE,
-    cache = 'no-store',
-  ) =>
+  const answer = (reply: FastifyReply, body: object, requestId: string, cache = 'no-store') =>
     reply
       .headers({
-        'content-type': type,
+        'content-type': JSON_TYPE,
         'cache-control': cache,
         'x-ms-request-id': requestId,
         'x-ms-maa-service-version': SERVICE_VERSION,
@@ -120,10 +114,11 @@ export function maaFront(options: FrontOptions): FastifyInstance {
   });
   server.get('/certs', (request, reply) => {
     const published = tenantOf(request).keys.published.map(({ jwk }) => jwk);
-    return answer(reply, { keys: published }, request.id, 'application/jwk+json; charset=utf-8', CACHED);
+    // Clients ask for application/jwk+json, and the SDK then parses only what is called application/json.
+    return answer(reply, { keys: published }, request.id, CACHED);
   });
   server.get('/.well-known/openid-configuration', (request, reply) =>
-    answer(reply, openIdConfiguration(tenantOf(request).tenant), request.id, JSON_TYPE, CACHED),
+    answer(reply, openIdConfiguration(tenantOf(request).tenant), request.id, CACHED),
   );
   server.get<{ Params: { kind: string } }>('/policies/:kind', async (request, reply) => {
     const kind = kindOf(request.params.kind);
