@@ -5,6 +5,7 @@ import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js
 import { AuditLogModule } from './audit-log.module.js';
 import { DelegationModule } from './delegation/delegation.module.js';
 import { AppendController } from './intake/append.controller.js';
+import { AppendGate } from './intake/append-gate.js';
 import { EventsController } from './query/events.controller.js';
 import { ExportController } from './query/export.controller.js';
 import { StoryController } from './query/story.controller.js';
@@ -51,7 +52,7 @@ export class AppModule {
         LogController,
         ReceiptController,
       ],
-      providers: [PublishedLogs],
+      providers: [AppendGate, PublishedLogs],
     };
   }
 }

@@ -28,6 +28,26 @@ export const auditEnvironment = serviceEnvironment.extend({
     .optional()
     .describe('PEM of the certificate chain of the HTTP API; without it the API speaks plain HTTP'),
   SIEGEL_AUDIT_TLS_KEY_FILE: z.string().optional().describe('PEM of its private key; mode 0600'),
+  SIEGEL_AUDIT_POSTGRES_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'File with the URL of the PostgreSQL database that keeps the log, mode 0600; without it the log is in the state folder',
+    ),
+  SIEGEL_AUDIT_POSTGRES_PARTITION: z
+    .enum(['day', 'month'])
+    .default('month')
+    .describe('Time that one partition of its tables holds, in UTC'),
+  SIEGEL_AUDIT_LEASE_MS: milliseconds
+    .pipe(z.number().min(1_500).max(60_000))
+    .default(2_000)
+    .describe('Time without a sign of the replica that sequences after which another takes over'),
+  SIEGEL_AUDIT_TILES_DIR: z
+    .string()
+    .optional()
+    .describe(
+      'Folder of tiles and checkpoints, the same for all replicas. Default: tree in the state folder',
+    ),
   SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: milliseconds
     .default(1_000)
     .describe('Time between checkpoints of a log that grows'),

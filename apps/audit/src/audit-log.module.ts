@@ -8,12 +8,10 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { join } from 'node:path';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js';
 import { AuditLog } from './audit-log.js';
-import { Distributor } from './distribution/distributor.js';
-import { HighWaterMark } from './distribution/high-water-mark.js';
+import { Distribution } from './distribution/distribution.js';
 
 const HOPELESS = 70;
 
@@ -55,12 +53,15 @@ const HOPELESS = 70;
           },
         });
         gauges(log, registry);
-        health.register('log', () => ({ ok: log.sequencer.queued < environment.SIEGEL_AUDIT_QUEUE_EVENTS }));
+        health.register('log', () => ({
+          ok: log.sequencer.queued < environment.SIEGEL_AUDIT_QUEUE_EVENTS,
+          detail: log.sequencer.leads ? 'leads' : 'stands by',
+        }));
         return log;
       },
     },
     {
-      provide: Distributor,
+      provide: Distribution,
       inject: [NATS_CONNECTION, AuditLog, AUDIT_ENVIRONMENT, METRICS],
       useFactory: (
         nats: NatsConnection,
@@ -69,39 +70,31 @@ const HOPELESS = 70;
         registry: Registry,
       ) => {
         const logger = new Logger('distribution');
-        const mark = new HighWaterMark(join(environment.SIEGEL_STATE_DIR, 'distributed'), log.sequencer.head);
-        const settings = {
-          maxAgeHours: environment.SIEGEL_AUDIT_STREAM_MAX_AGE_HOURS,
-          replicas: environment.SIEGEL_AUDIT_STREAM_REPLICAS,
-        };
-        const distributor = new Distributor(nats, log.reader, mark, settings, (message) =>
-          logger.warn(`waiting for JetStream: ${message}`),
-        );
+        const distribution = new Distribution(nats, log, environment, (message) => logger.warn(message));
         new Gauge({
           name: 'siegel_audit_distribution_lag_entries',
           help: 'Committed entries that JetStream does not have yet',
           registers: [registry],
           collect() {
-            this.set(Math.max(log.sequencer.head - distributor.position, 0));
+            this.set(distribution.lag);
           },
         });
-        log.follower.on('indexed', () => distributor.wake());
-        distributor.start();
-        return distributor;
+        distribution.start();
+        return distribution;
       },
     },
   ],
-  exports: [AuditLog, Distributor],
+  exports: [AuditLog, Distribution],
 })
 export class AuditLogModule implements OnModuleDestroy, OnApplicationShutdown {
   constructor(
     @Inject(AuditLog) private readonly log: AuditLog,
-    @Inject(Distributor) private readonly distributor: Distributor,
+    @Inject(Distribution) private readonly distribution: Distribution,
   ) {}
 
   /** Distribution ends first: it needs the connection, and goes on from its mark at the next start. */
   async onModuleDestroy(): Promise<void> {
-    await this.distributor.stop();
+    await this.distribution.stop();
   }
 
   /** By now every request in work was answered. */
@@ -111,6 +104,14 @@ export class AuditLogModule implements OnModuleDestroy, OnApplicationShutdown {
 }
 
 function gauges(log: AuditLog, registry: Registry): void {
+  new Gauge({
+    name: 'siegel_audit_leading',
+    help: 'Whether this process sequences the log',
+    registers: [registry],
+    collect() {
+      this.set(log.sequencer.leads ? 1 : 0);
+    },
+  });
   new Gauge({
     name: 'siegel_audit_queue_events',
     help: 'Verified events that wait for a commit',

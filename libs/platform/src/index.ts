@@ -8,7 +8,7 @@ export { ConfigurationModule } from './config/module.js';
 export { connectNats, NATS_CONNECTION } from './nats/connection.js';
 export { NatsModule } from './nats/module.js';
 export { NatsRequestError, NatsRequests, type RequestFailure } from './nats/requests.js';
-export { NatsResponder, RESPONDER_LIMITS, type ResponderLimits } from './nats/responder.js';
+export { NatsResponder, NO_ANSWER, RESPONDER_LIMITS, type ResponderLimits } from './nats/responder.js';
 export { createPino, ServiceLogger } from './logging/logger.js';
 export { METRICS, MetricsModule } from './metrics/metrics.js';
 export { HealthModule, HealthRegistry, type Readiness, type ReadinessCheck } from './health/health.js';

@@ -5,7 +5,7 @@ import type { Reader } from '../query/reader.js';
 import { AcknowledgedPublisher } from './acknowledged-publisher.js';
 import { cloudEvent } from './cloud-event.js';
 import { type StreamSettings, ensureEventStream } from './event-stream.js';
-import type { HighWaterMark } from './high-water-mark.js';
+import type { DistributionMark } from './high-water-mark.js';
 
 const WINDOW = 256;
 const ACK_TIMEOUT_MS = 5_000;
@@ -29,7 +29,7 @@ export class Distributor {
   constructor(
     private readonly nats: NatsConnection,
     private readonly reader: Reader,
-    private readonly mark: HighWaterMark,
+    private readonly mark: DistributionMark,
     private readonly settings: StreamSettings,
     private readonly onProblem: (message: string) => void,
   ) {}
@@ -50,7 +50,7 @@ export class Distributor {
 
   start(): void {
     this.#running = this.#run();
-    this.#saver = setInterval(() => this.mark.save(), SAVE_INTERVAL_MS);
+    this.#saver = setInterval(() => void this.#save(), SAVE_INTERVAL_MS);
   }
 
   /** There are new entries in the store. */
@@ -64,7 +64,16 @@ export class Distributor {
     this.wake();
     await this.#running;
     clearInterval(this.#saver);
-    this.mark.save();
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.mark.save();
+    } catch (error) {
+      // What is published again after a restart is recognised by its id.
+      this.onProblem(`the mark was not saved: ${(error as Error).message}`);
+    }
   }
 
   async #run(): Promise<void> {

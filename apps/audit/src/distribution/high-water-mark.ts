@@ -1,10 +1,18 @@
 import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 
+/** How far the events are distributed. It may lag behind after a crash, never run ahead. */
+export interface DistributionMark {
+  readonly position: number;
+  advance(position: number): void;
+  /** Makes it durable. */
+  save(): Promise<void> | void;
+}
+
 /**
  * How far the events are distributed, in a file. It may lag behind after a crash, never run ahead: then some events are
  * published again, which JetStream recognises by their id.
  */
-export class HighWaterMark {
+export class HighWaterMark implements DistributionMark {
   #position: number;
   #written: number;
 

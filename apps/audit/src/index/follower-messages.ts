@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { OwnLog } from '../own-log.js';
+import type { WritableStore } from '../store/store-settings.js';
 import type { TileSettings } from '../tree/tile-store.js';
 import type { WitnessAddress } from '../tree/witness-client.js';
 
 /** What the follower thread is started with. */
 export interface FollowerData {
-  logPath: string;
-  indexPath: string;
+  store: WritableStore;
   tiles: TileSettings;
   logs: OwnLog[];
   logKey: KeyObject;
@@ -27,4 +27,8 @@ export type FollowerMessage =
   | { kind: 'checkpoint'; log: number; size: number }
   | { kind: 'cosigned'; log: number }
   | { kind: 'problem'; message: string }
+  /** The log cannot be continued: going on would fork it, or what was published is not this log. The thread has ended. */
+  | { kind: 'hopeless'; name: string; message: string }
+  /** The term is over; the thread has ended. */
+  | { kind: 'fenced'; message: string }
   | { kind: 'closed' };

@@ -1,35 +1,31 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openLogForReading } from '../store/log-database.js';
+import { FencedError } from '../store/fenced-error.js';
 import { openTileStore } from '../tree/tile-store.js';
 import { TreePublisher } from '../tree/tree-publisher.js';
-import { sqliteTreeSource } from '../tree/tree-source.js';
 import { WitnessClient } from '../tree/witness-client.js';
+import { openFollowedStore } from './followed-store.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
-import { openIndexForWriting } from './index-database.js';
-import { Indexer } from './indexer.js';
 
 /** Time that commits gather before they are indexed together, in milliseconds: one transaction for each would cost far more. */
 const GATHER_MS = 40;
 /** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
 const YIELD_MS = 20;
 
-const { logPath, indexPath, tiles, logs, logKey, witnesses, checkpointIntervalMs } =
-  workerData as FollowerData;
+const { store, tiles, logs, logKey, witnesses, checkpointIntervalMs } = workerData as FollowerData;
 const port = parentPort!;
 const tell = (message: FollowerMessage) => port.postMessage(message);
 
-const log = openLogForReading(logPath);
-const index = openIndexForWriting(indexPath);
-const indexer = new Indexer(log, index);
+const followed = await openFollowedStore(store, logs);
 const clientsOf = () =>
   witnesses.map(
     (address) =>
       new WitnessClient(address, (message) => tell({ kind: 'problem', message: `witness: ${message}` })),
   );
-const publishers = logs.map(
-  (own) =>
-    new TreePublisher(own, sqliteTreeSource(log, own.origin), logKey, openTileStore(tiles, own), clientsOf()),
-);
+const stores = logs.map((own) => openTileStore(tiles, own));
+const publishers = logs.map((own, i) => {
+  const { source, register } = followed.trees[i]!;
+  return new TreePublisher(own, source, logKey, stores[i]!, clientsOf(), register);
+});
 
 let indexing = false;
 let closing = false;
@@ -42,24 +38,34 @@ function follow(): void {
   gathering = undefined;
   if (indexing) return;
   indexing = true;
-  const step = (): void => {
+  const step = async (): Promise<void> => {
     let added = 0;
     if (closing) return;
     try {
-      added = indexer.advance();
+      added = await followed.indexer.advance();
     } catch (error) {
+      if (stopIfFenced(error)) return;
       tell({ kind: 'problem', message: `index: ${(error as Error).message}` });
     }
     if (added === 0) {
       indexing = false;
       return;
     }
-    tell({ kind: 'indexed', position: indexer.position });
+    tell({ kind: 'indexed', position: followed.indexer.position });
     // While a checkpoint is being made, it goes first: receipts wait for it.
-    if (publishing) setTimeout(step, YIELD_MS);
-    else setImmediate(step);
+    if (publishing) setTimeout(() => void step(), YIELD_MS);
+    else setImmediate(() => void step());
   };
-  step();
+  void step();
+}
+
+/** Another process leads: this thread says so once and ends. */
+function stopIfFenced(error: unknown): boolean {
+  if (!(error instanceof FencedError)) return false;
+  if (!closing) tell({ kind: 'fenced', message: error.message });
+  closing = true;
+  close();
+  return true;
 }
 
 async function publishAll(): Promise<void> {
@@ -91,6 +97,7 @@ async function publishForEver(): Promise<void> {
       await publishAll();
       await cosignAll();
     } catch (error) {
+      if (stopIfFenced(error)) return;
       tell({ kind: 'problem', message: `checkpoint: ${(error as Error).message}` });
     }
     const pause = Math.max(checkpointIntervalMs - (performance.now() - started), 10);
@@ -107,23 +114,42 @@ port.on('message', (command: FollowerCommand) => {
   else gathering ??= setTimeout(follow, GATHER_MS);
 });
 
-// Read before the first promise is given: a store older than its checkpoint must stop the service, not fork the log.
-const heads = await Promise.all(publishers.map((publisher) => publisher.head()));
-tell({
-  kind: 'ready',
-  indexed: indexer.position,
-  sizes: heads.map(({ size }, i) => ({ log: logs[i]!.id, size })),
-});
-follow();
-const publishedForEver = publishForEver();
-await closed;
-closing = true;
-clearTimeout(gathering);
-await publishedForEver;
-await publishAll()
-  .then(cosignAll)
-  .catch((error: unknown) => tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }));
-index.close();
-log.close();
+/** Before the first promise is given: a store older than its checkpoint must stop the service, not fork the log. */
+async function begin(): Promise<void> {
+  if (store.kind === 'postgres') {
+    for (const tileStore of stores) await tileStore.claim(store.term);
+    // A claim that was paused may have come after a later one: asked after it, the register of terms tells.
+    if (!(await followed.leads())) throw new FencedError('another process leads');
+  }
+  const heads = await Promise.all(publishers.map((publisher) => publisher.head()));
+  tell({
+    kind: 'ready',
+    indexed: followed.indexer.position,
+    sizes: heads.map(({ size }, i) => ({ log: logs[i]!.id, size })),
+  });
+}
+
+async function run(): Promise<void> {
+  try {
+    await begin();
+  } catch (error) {
+    const { name, message } = error as Error;
+    return stopIfFenced(error) ? undefined : tell({ kind: 'hopeless', name, message });
+  }
+  follow();
+  const publishedForEver = publishForEver();
+  await closed;
+  const fenced = closing;
+  closing = true;
+  clearTimeout(gathering);
+  await publishedForEver;
+  if (!fenced)
+    await publishAll()
+      .then(cosignAll)
+      .catch((error: unknown) => tell({ kind: 'problem', message: `checkpoint: ${String(error)}` }));
+}
+
+await run();
+await followed.close();
 tell({ kind: 'closed' });
 port.close();

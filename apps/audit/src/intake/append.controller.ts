@@ -1,10 +1,11 @@
-import { asSiegelError, QUEUES, SUBJECTS } from '#contracts';
-import { METRICS } from '#platform';
+import { asSiegelError, SUBJECTS } from '#contracts';
+import { METRICS, NO_ANSWER } from '#platform';
 import { Catch, Controller, Inject, type RpcExceptionFilter, UseFilters } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import { Counter, type Registry } from 'prom-client';
 import { type Observable, throwError } from 'rxjs';
 import { AuditLog } from '../audit-log.js';
+import { OutcomeUnknown } from '../sequencing/sequencer.js';
 
 /** Lets errors reach the responder as they are; Nest's own filter would replace them by an object without a code. */
 @Catch()
@@ -14,7 +15,7 @@ export class PassErrors implements RpcExceptionFilter {
   }
 }
 
-/** Signed event in, promise out, over NATS. */
+/** Signed event in, promise out, over NATS; only while this process leads (append-gate.ts). */
 @Controller()
 @UseFilters(PassErrors)
 export class AppendController {
@@ -32,11 +33,13 @@ export class AppendController {
     });
   }
 
-  @MessagePattern(SUBJECTS.auditAppend, { queue: QUEUES.audit })
-  async append(body: Uint8Array): Promise<string> {
+  @MessagePattern(SUBJECTS.auditAppend, { onDemand: true })
+  async append(body: Uint8Array): Promise<string | typeof NO_ANSWER> {
     try {
       return await this.log.sequencer.append(this.log.intake.accept(body));
     } catch (error) {
+      // Whether it is stored only the leader knows: the emitter hears from it, when it asks again at the latest.
+      if (error instanceof OutcomeUnknown) return NO_ANSWER;
       this.refused.inc({ code: asSiegelError(error).code });
       throw error;
     }

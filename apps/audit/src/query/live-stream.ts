@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
-import type { Follower } from '../index/follower.js';
+import type { LogProgress } from '../index/log-progress.js';
 import type { LoggedEvent, ScopedFilters } from './query-schema.js';
 import type { Reader } from './reader.js';
 
@@ -18,7 +18,7 @@ export class LiveStream {
 
   constructor(
     private readonly reader: Reader,
-    private readonly follower: Follower,
+    private readonly follower: LogProgress,
     private readonly filters: ScopedFilters,
   ) {}
 

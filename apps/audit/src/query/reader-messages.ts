@@ -1,10 +1,10 @@
+import type { StoreSettings } from '../store/store-settings.js';
 import type { CountCell, CountQuery, PositionPage, PositionQuery } from './event-reader.js';
 import type { PackedEvents } from './packed-events.js';
 import type { LoggedEvent } from './query-schema.js';
 
 export interface ReaderData {
-  logPath: string;
-  indexPath: string;
+  store: StoreSettings;
 }
 
 /** What can be asked of the reader thread, with the answers' types. */

@@ -1,15 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openIndexForReading } from '../index/index-database.js';
-import { openLogForReading } from '../store/log-database.js';
-import { EventReader } from './event-reader.js';
+import { openEventSource } from './open-event-source.js';
 import type { PackedEvents } from './packed-events.js';
 import type { ReaderData, ReaderReply, ReaderRequest } from './reader-messages.js';
 
-const { logPath, indexPath } = workerData as ReaderData;
 const port = parentPort!;
-const log = openLogForReading(logPath);
-const index = openIndexForReading(indexPath);
-const reader = new EventReader(log, index);
+const reader = await openEventSource((workerData as ReaderData).store);
 
 async function answer(request: ReaderRequest): Promise<unknown> {
   switch (request.name) {

@@ -14,12 +14,19 @@ export interface SequencerOptions {
   onCommit: (head: number, appended: number, milliseconds: number) => void;
   /** Called if the committer thread ended by itself; the process cannot go on. */
   onFailure: (error: Error) => void;
+  /** Called if another process sequences now, or the store is out of reach: this one must not go on as it is. */
+  onLost?: (message: string) => void;
+}
+
+/** The event may or may not be stored: whoever sent it must hear nothing, and ask again. */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
 }
 
 interface Waiting {
   event: IncomingEvent;
   resolve: (reply: string) => void;
-  reject: (error: SiegelError) => void;
+  reject: (error: SiegelError | OutcomeUnknown) => void;
 }
 
 const MAX_GROUP = 1_024;
@@ -44,12 +51,13 @@ export class Sequencer {
   #statements: OwnStatement[] = [];
   #anomalies: Anomaly[] = [];
   #closing: { last: boolean; done: () => void } | undefined;
+  #lost = false;
   #head = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: SequencerOptions) {}
 
-  /** Starts the thread; resolves with the store's last position. */
+  /** Starts the thread; resolves with the store's last position. @throws OutcomeUnknown if the term is over already */
   async start(): Promise<number> {
     const worker = new Worker(new URL('./committer-thread.js', import.meta.url), {
       workerData: this.options.committer,
@@ -60,8 +68,9 @@ export class Sequencer {
     await new Promise<void>((resolve, reject) => {
       worker.once('error', reject);
       worker.once('message', (message: CommitterMessage) => {
-        if (message.kind === 'ready') this.#head = message.head;
         worker.off('error', reject);
+        if (message.kind === 'lost') return reject(new OutcomeUnknown(message.message));
+        if (message.kind === 'ready') this.#head = message.head;
         resolve();
       });
     });
@@ -83,9 +92,10 @@ export class Sequencer {
 
   /**
    * Appends a verified event; resolves with the AppendReply as JSON once it is durable.
-   * @throws SiegelError AUDIT_BACKPRESSURE, SHUTTING_DOWN, AUDIT_UNAVAILABLE, AUDIT_SEQUENCE_CONFLICT
+   * @throws SiegelError AUDIT_BACKPRESSURE, SHUTTING_DOWN, AUDIT_UNAVAILABLE, AUDIT_SEQUENCE_CONFLICT; OutcomeUnknown
    */
   append(event: IncomingEvent): Promise<string> {
+    if (this.#lost) return Promise.reject(new OutcomeUnknown('the log is sequenced elsewhere'));
     if (this.#closing) return Promise.reject(new SiegelError('SHUTTING_DOWN'));
     const bytes = this.#queuedBytes + event.entry.length;
     if (this.#queue.length >= this.options.maxQueued || bytes > MAX_QUEUED_BYTES) {
@@ -129,7 +139,7 @@ export class Sequencer {
 
   /** Commits what is queued and what is pending, then ends the thread. New events are refused from now on. */
   async close(): Promise<void> {
-    if (!this.#worker || this.#closing) return;
+    if (!this.#worker || this.#closing || this.#lost) return;
     clearInterval(this.#timer);
     await new Promise<void>((done) => {
       this.#closing = { last: false, done };
@@ -137,8 +147,14 @@ export class Sequencer {
     });
   }
 
+  /** Ends without a last commit: the term is over. */
+  async abandon(): Promise<void> {
+    this.#lose('the term is over');
+    await this.#worker?.terminate();
+  }
+
   #next(tick = false): void {
-    if (this.#inFlight || this.#closing?.last) return;
+    if (this.#inFlight || this.#closing?.last || this.#lost) return;
     const closing = this.#closing && this.#queue.length <= MAX_GROUP;
     if (this.#queue.length === 0 && this.#statements.length === 0 && !tick && !closing) return;
     const group = this.#queue.splice(0, MAX_GROUP);
@@ -168,6 +184,11 @@ export class Sequencer {
   }
 
   #finish(message: CommitterMessage): void {
+    if (message.kind === 'lost') {
+      this.#lose(message.message);
+      this.options.onLost?.(message.message);
+      return;
+    }
     const group = this.#inFlight ?? [];
     this.#inFlight = undefined;
     if (message.kind === 'commit') {
@@ -187,7 +208,18 @@ export class Sequencer {
     else this.#next();
   }
 
+  #lose(message: string): void {
+    this.#lost = true;
+    clearInterval(this.#timer);
+    const waiting = [...(this.#inFlight ?? []), ...this.#queue];
+    this.#inFlight = undefined;
+    this.#queue = [];
+    for (const { reject } of waiting) reject(new OutcomeUnknown(message));
+    this.#closing?.done();
+  }
+
   #ended(): void {
+    if (this.#lost) return;
     const waiting = [...(this.#inFlight ?? []), ...this.#queue];
     this.#inFlight = undefined;
     this.#queue = [];

@@ -18,15 +18,22 @@ export interface ResponderLimits {
 }
 export const RESPONDER_LIMITS = Symbol('RESPONDER_LIMITS');
 
+/** What a handler returns that does not know the outcome: nobody is answered, and the caller's own deadline decides. */
+export const NO_ANSWER = Symbol('NO_ANSWER');
+
 /**
  * Nest's microservice transport for `@MessagePattern` handlers over plain NATS request/reply: the body is the payload and nothing
  * else, an error travels in headers, so that a client in any language can speak it. It shares the service's one connection.
  * A handler receives the raw bytes and answers bytes or a string. Closing drains: no new request is taken, those in work are answered.
+ * A handler whose pattern has `onDemand: true` is subscribed by `open` alone, as only one of several replicas may answer.
  */
 @Injectable()
 export class NatsResponder extends Server implements CustomTransportStrategy {
   private readonly log = new Logger(NatsResponder.name);
   private readonly subscriptions: Subscription[] = [];
+  private readonly demanded = new Map<string, { queue: string; subscription: Subscription | undefined }>();
+  private listening = false;
+  private closing = false;
   private readonly outbox = new Outbox();
   private inFlight = 0;
   private idle: (() => void) | undefined;
@@ -40,23 +47,34 @@ export class NatsResponder extends Server implements CustomTransportStrategy {
 
   listen(callback: (error?: unknown) => void): void {
     for (const [subject, handler] of this.messageHandlers) {
-      const queue = (handler.extras as { queue?: string } | undefined)?.queue;
-      this.subscriptions.push(
-        this.nats.subscribe(subject, {
-          ...(queue === undefined ? {} : { queue }),
-          callback: (error, message) => {
-            if (error) this.log.error(`subscription ${subject}: ${error.message}`);
-            else void this.answer(handler as unknown as (data: Uint8Array, message: Msg) => unknown, message);
-          },
-        }),
-      );
+      const { queue, onDemand } = (handler.extras ?? {}) as { queue?: string; onDemand?: boolean };
+      if (!onDemand) this.subscriptions.push(this.subscribe(subject, queue));
     }
+    this.listening = true;
+    for (const [subject, demand] of this.demanded)
+      demand.subscription = this.subscribe(subject, demand.queue);
     // The subscriptions must stand at the server before the service calls itself ready.
     this.nats.flush().then(() => callback(), callback);
   }
 
+  /** Takes requests on the subject of an on-demand handler, from `listen` on at the earliest. */
+  open(subject: string, queue: string): void {
+    this.shut(subject);
+    if (this.closing) return;
+    const subscription = this.listening ? this.subscribe(subject, queue) : undefined;
+    this.demanded.set(subject, { queue, subscription });
+  }
+
+  /** Takes no more of them; those in work are answered as their handler says. */
+  shut(subject: string): void {
+    this.demanded.get(subject)?.subscription?.unsubscribe();
+    this.demanded.delete(subject);
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
+    this.closing = true;
+    const demanded = [...this.demanded.values()].flatMap(({ subscription }) => subscription ?? []);
+    await Promise.all([...this.subscriptions, ...demanded].map((subscription) => subscription.drain()));
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     this.outbox.flush();
     if (!this.nats.isClosed()) await this.nats.flush();
@@ -70,13 +88,27 @@ export class NatsResponder extends Server implements CustomTransportStrategy {
     return this.nats as T;
   }
 
+  private subscribe(subject: string, queue: string | undefined): Subscription {
+    const handler = this.messageHandlers.get(subject) as unknown as (
+      data: Uint8Array,
+      message: Msg,
+    ) => unknown;
+    return this.nats.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error) this.log.error(`subscription ${subject}: ${error.message}`);
+        else void this.answer(handler, message);
+      },
+    });
+  }
+
   private async answer(handler: (data: Uint8Array, message: Msg) => unknown, message: Msg): Promise<void> {
     if (this.inFlight >= this.limits.maxInFlight) return this.refuse(message, new SiegelError('OVERLOADED'));
     this.inFlight++;
     try {
       let result = await handler(message.data, message);
       if (isObservable(result)) result = await lastValueFrom(result);
-      if (message.reply) this.respond(message, result as Uint8Array | string);
+      if (message.reply && result !== NO_ANSWER) this.respond(message, result as Uint8Array | string);
     } catch (error) {
       this.refuse(message, error);
     } finally {

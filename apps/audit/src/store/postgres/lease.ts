@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { PostgresDatabase } from './database.js';
 
 /** Who sequences the log, as the store says. */
@@ -22,32 +23,31 @@ export class Lease {
     const row = await this.database.query
       .selectFrom('sequencer')
       .select(['term', 'holder', 'beat', 'backend'])
-      .select((eb) =>
-        eb
-          .exists(
-            eb
-              .selectFrom('pg_stat_activity' as never)
-              .select('pid' as never)
-              .whereRef('pid' as never, '=', 'sequencer.backend' as never)
-              .where('datname' as never, '=', eb.fn('current_database') as never),
-          )
-          .as('found'),
+      .select(
+        sql<boolean>`EXISTS (SELECT 1 FROM pg_stat_activity
+          WHERE pid = sequencer.backend AND datname = current_database())`.as('found'),
       )
       .executeTakeFirstOrThrow();
     const { term, holder, beat, backend, found } = row;
-    return { term, holder, beat, connected: backend === 0 ? undefined : Boolean(found) };
+    return { term, holder, beat, connected: backend === 0 ? undefined : found };
   }
 
-  /** Begins the next term if nothing has changed since `seen`; its number. */
-  async claim(seen: Holder, holder: string): Promise<number | undefined> {
-    const row = await this.database.query
-      .updateTable('sequencer')
-      .set((eb) => ({ term: eb('term', '+', 1), holder, backend: 0, beat: eb('beat', '+', 1) }))
-      .where('term', '=', seen.term)
-      .where('beat', '=', seen.beat)
-      .returning('term')
-      .executeTakeFirst();
-    return row?.term;
+  /**
+   * Begins the next term if nothing has changed since `seen`; its number.
+   * @throws what `pg` throws where another transaction holds the row for longer than `lockWaitMs`
+   */
+  async claim(seen: Holder, holder: string, lockWaitMs = 1_000): Promise<number | undefined> {
+    return this.database.query.transaction().execute(async (transaction) => {
+      await sql`SELECT set_config('lock_timeout', ${`${lockWaitMs}ms`}, true)`.execute(transaction);
+      const row = await transaction
+        .updateTable('sequencer')
+        .set((eb) => ({ term: eb('term', '+', 1), holder, backend: 0, beat: eb('beat', '+', 1) }))
+        .where('term', '=', seen.term)
+        .where('beat', '=', seen.beat)
+        .returning('term')
+        .executeTakeFirst();
+      return row?.term;
+    });
   }
 
   async holds(term: number): Promise<boolean> {
@@ -57,6 +57,15 @@ export class Lease {
       .where('term', '=', term)
       .executeTakeFirst();
     return row !== undefined;
+  }
+
+  /** Steps down, so that a standby need not wait. */
+  async release(term: number): Promise<void> {
+    await this.database.query
+      .updateTable('sequencer')
+      .set({ holder: '', backend: 0 })
+      .where('term', '=', term)
+      .execute();
   }
 
   /**

@@ -107,13 +107,6 @@ export class PostgresCommitter {
     }
   }
 
-  /** Lets a standby take over at once. */
-  async release(): Promise<void> {
-    await this.client.query("UPDATE sequencer SET holder = '', backend = 0 WHERE term = $1", [
-      this.settings.term,
-    ]);
-  }
-
   close(): void {
     this.client.release(true);
   }

@@ -33,3 +33,18 @@ export const SignerChanged = z.strictObject({
     versions: z.array(z.strictObject({ version: z.string().max(64), kid: z.string().max(64) })).max(16),
   }),
 });
+
+/** Of several replicas this one does from now on what one alone may do; with audit, sequence the log. */
+export const ServiceLeading = z.strictObject({
+  ...envelopeShape,
+  type: z.literal('service.leading'),
+  data: z.strictObject({
+    service: z.string().max(64),
+    /** Rises with every change of the leader. */
+    term: z.number().int(),
+    /** There was none before, it stepped down, or nothing was heard of it. */
+    cause: z.enum(['first', 'released', 'silent']),
+    /** The replica that nothing was heard of. */
+    former: z.string().max(128).optional(),
+  }),
+});
