@@ -16,6 +16,8 @@ export const COORDINATOR_ERRORS = {
   SECRET_UNUSABLE: 'invalid',
   RECOVERY_REFUSED: 'invalid',
   RATE_LIMITED: 'exhausted',
+  /** The endpoint has been switched off for good. */
+  GONE: 'disabled',
   UNKNOWN_MARBLE: 'denied',
   BUDGET_SPENT: 'denied',
   QUOTE_REFUSED: 'denied',
@@ -23,13 +25,18 @@ export const COORDINATOR_ERRORS = {
 } as const;
 export type CoordinatorErrorCode = keyof typeof COORDINATOR_ERRORS;
 
+/** A refusal whose envelope says more than its message (v2 `fail`). */
+export interface ErrorDetail {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 /** `message` is what the client is told, in the protocol's own words where it has some. It never holds a secret. */
 export class CoordinatorError extends Error {
   override readonly name = 'CoordinatorError';
   constructor(
     readonly code: CoordinatorErrorCode,
     message: string,
-    options?: ErrorOptions,
+    readonly options: ErrorOptions & ErrorDetail = {},
   ) {
     super(message, options);
   }
