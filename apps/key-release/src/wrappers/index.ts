@@ -3,6 +3,7 @@ import { NativeModule } from '../attest/native.module.js';
 import { AkvReleaseModule } from './akv-release/akv-release.module.js';
 import { FortanixModule } from './fortanix/fortanix.module.js';
 import { GramineModule } from './gramine/gramine.module.js';
+import { MarbleRunModule } from './marblerun/marblerun.module.js';
 import { RaTlsModule } from './ra-tls/ra-tls.module.js';
 import { TrusteeModule } from './trustee/trustee.module.js';
 
@@ -12,6 +13,7 @@ export const WRAPPER_MODULES: readonly Type[] = [
   AkvReleaseModule,
   FortanixModule,
   GramineModule,
+  MarbleRunModule,
   RaTlsModule,
   TrusteeModule,
 ];

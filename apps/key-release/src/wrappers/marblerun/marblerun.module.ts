@@ -4,6 +4,8 @@ import { Module } from '@nestjs/common';
 import { AUDIT_EMITTER } from '../../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../environment.js';
 import { VAULTS } from '../../vaults/vaults.token.js';
+import { ActivationListener } from './activation/activation-listener.js';
+import { Activation } from './activation/activation.js';
 import { MarbleSecrets } from './generation/secret-works.js';
 import { DEPLOYMENTS, SECRET_WORKS, type SecretWorks } from './interface.js';
 import { ClientService } from './rest/client-service.js';
@@ -39,6 +41,8 @@ import { CoordinatorRegistry } from './state/registry.js';
       },
     },
     ClientService,
+    Activation,
+    ActivationListener,
   ],
 })
 export class MarbleRunModule {}
