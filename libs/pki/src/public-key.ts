@@ -117,7 +117,10 @@ const CURVE_LIST = Object.values(CURVES);
 
 function tryImport(spki: Buffer): KeyObject | undefined {
   try {
-    return createPublicKey({ key: spki, type: 'spki', format: 'der' });
+    // As PEM: Node probes an object with bytes for being a key already, which costs as much as the import itself.
+    return createPublicKey(
+      `-----BEGIN PUBLIC KEY-----\n${spki.toString('base64')}\n-----END PUBLIC KEY-----\n`,
+    );
   } catch {
     return undefined;
   }
