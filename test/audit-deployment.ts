@@ -173,24 +173,28 @@ accounts { SIEGEL { ${jetStream ? 'jetstream: enabled, ' : ''}users: [ ${users.j
     }
   }
 
+  /** What every audit process of this deployment is started with. */
+  serviceEnvironment(state: string): NodeJS.ProcessEnv {
+    return {
+      PATH: process.env['PATH'],
+      MALLOC_ARENA_MAX: '2',
+      SIEGEL_NATS_SERVERS: this.natsUrl,
+      SIEGEL_NATS_SEED_FILE: join(this.folder, 'audit.seed'),
+      SIEGEL_NATS_INBOX_PREFIX: '_INBOX_audit',
+      SIEGEL_TRUST_FILE: join(this.folder, 'trust.json'),
+      SIEGEL_STATE_DIR: state,
+      SIEGEL_HTTP_PORT: '0',
+      SIEGEL_EMITTER_KEY_FILE: join(this.folder, 'emitter.pem'),
+      SIEGEL_AUDIT_LOG_KEY_FILE: join(this.folder, 'log.pem'),
+    };
+  }
+
   #spawnAudit(): ChildProcess {
     return spawn(
       process.execPath,
       ['--enable-source-maps', ...MEMORY_FLAGS, join(ROOT, 'dist/apps/audit/src/main.js')],
       {
-        env: {
-          PATH: process.env['PATH'],
-          MALLOC_ARENA_MAX: '2',
-          SIEGEL_NATS_SERVERS: this.natsUrl,
-          SIEGEL_NATS_SEED_FILE: join(this.folder, 'audit.seed'),
-          SIEGEL_NATS_INBOX_PREFIX: '_INBOX_audit',
-          SIEGEL_TRUST_FILE: join(this.folder, 'trust.json'),
-          SIEGEL_STATE_DIR: this.state,
-          SIEGEL_HTTP_PORT: '0',
-          SIEGEL_EMITTER_KEY_FILE: join(this.folder, 'emitter.pem'),
-          SIEGEL_AUDIT_LOG_KEY_FILE: join(this.folder, 'log.pem'),
-          ...this.environment,
-        },
+        env: { ...this.serviceEnvironment(this.state), ...this.environment },
         stdio: ['ignore', 'ignore', 'pipe'],
       },
     );

@@ -19,7 +19,7 @@ export interface ReadLog {
 }
 
 /** Reads the whole log as an auditor does: checkpoint, entry bundles, and the root computed from them. */
-export async function readLog(deployment: AuditDeployment): Promise<ReadLog> {
+export async function readLog(deployment: Pick<AuditDeployment, 'get' | 'logPublicKey'>): Promise<ReadLog> {
   const note = await (await deployment.get('/v1/log/checkpoint')).text();
   const { size, root } = openCheckpoint(note, ORIGIN, ed25519Verifier(ORIGIN, deployment.logPublicKey));
   const entries: Buffer[] = [];
