@@ -63,8 +63,7 @@ export async function openSession(
     host,
     port,
     servername,
-    key,
-    cert: pem(certificate),
+    ...(key === '' ? {} : { key, cert: pem(certificate) }),
     ALPNProtocols: ['h2'],
     rejectUnauthorized: false,
   });
@@ -108,7 +107,7 @@ export async function callActivate(
   stream.on('trailers', (given) => (trailers = given));
   const parts: Buffer[] = [];
   for await (const part of stream) parts.push(part as Buffer);
-  if (headers[':status'] !== 200) throw new Error(`HTTP ${headers[':status']}`);
+  if (Number(headers[':status']) !== 200) throw new Error(`HTTP ${headers[':status']}`);
   if (headers['content-type'] !== 'application/grpc')
     throw new Error(`content-type ${headers['content-type']}`);
   const outcome = trailers ?? headers;
