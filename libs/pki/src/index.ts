@@ -38,6 +38,7 @@ export {
   derElement,
   derExplicit,
   derImplicit,
+  derNull,
   derOctetString,
   derOid,
   derSequence,

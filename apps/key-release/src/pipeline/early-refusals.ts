@@ -1,4 +1,4 @@
-import { asSiegelError, SiegelError } from '#contracts';
+import { SiegelError } from '#contracts';
 import type { ReleasePipeline } from './release-pipeline.js';
 
 /** Refusals that are logged per second where no evidence was handed in; a flood of garbage must not become a flood of events. */
@@ -17,15 +17,14 @@ export class EarlyRefusals {
     this.refilledAt = clock();
   }
 
-  /** Runs what reads a request; a refusal of it is in the log when it is thrown on. @throws SiegelError */
+  /** Runs what reads a request; a refusal of it is in the log when it is thrown on. */
   async around<T>(tenant: string, read: () => T): Promise<T> {
     try {
       return read();
     } catch (error) {
-      const refusal = asSiegelError(error);
-      const decided = refusal.entry.http < 500;
-      if (decided && this.take()) await this.pipeline.recordMalformed(tenant, this.protocol, refusal);
-      throw refusal;
+      const decided = error instanceof SiegelError && error.entry.http < 500;
+      if (decided && this.take()) await this.pipeline.recordMalformed(tenant, this.protocol, error);
+      throw error;
     }
   }
 

@@ -4,6 +4,7 @@ import { AkvReleaseModule } from './akv-release/akv-release.module.js';
 import { FortanixModule } from './fortanix/fortanix.module.js';
 import { GramineModule } from './gramine/gramine.module.js';
 import { MarbleRunModule } from './marblerun/marblerun.module.js';
+import { OcclumModule } from './occlum/occlum.module.js';
 import { RaTlsModule } from './ra-tls/ra-tls.module.js';
 import { TrusteeModule } from './trustee/trustee.module.js';
 
@@ -14,6 +15,7 @@ export const WRAPPER_MODULES: readonly Type[] = [
   FortanixModule,
   GramineModule,
   MarbleRunModule,
+  OcclumModule,
   RaTlsModule,
   TrusteeModule,
 ];
