@@ -66,7 +66,7 @@ export const V2_ROUTES: Routes = {
       user,
     );
     const names =
-      missing === 0 ? '' : `\nThe following users have not yet accepted: ${missingUsers.join(', ')}`;
+      missing === 0 ? '' : `.\nThe following users have not yet accepted: ${missingUsers.join(', ')}`;
     return {
       message: operations.stillNeeded(missing) + names,
       missingUsers: missing === 0 ? null : missingUsers,
