@@ -16,6 +16,15 @@ function run(args) {
   });
 }
 
+let parts = 0;
+
+/**
+ * Whole-system suites that have the machine for themselves: they time outages and take-overs, or exhaust a thread's memory on purpose.
+ * All others share it, two at a time.
+ */
+const ALONE = ['audit-replicas', 'fuzz-campaign', 'outage', 'outage-forged', 'resilience', 'start', 'start-nats'];
+const alone = `test/(${ALONE.join('|')})\\.spec\\.ts$`;
+
 const checks = [
   ['type check', [bin('typescript/bin/tsc'), '--noEmit', '-p', 'tsconfig.json']],
   ['lint', [bin('eslint/bin/eslint.js'), '--max-warnings', '0', '.']],
@@ -23,7 +32,7 @@ const checks = [
 ];
 
 async function jest(project, extra, args, outputs) {
-  const file = join(outputs, `${project}.json`);
+  const file = join(outputs, `${project}-${parts++}.json`);
   const code = await run([
     '--experimental-vm-modules',
     '--no-warnings',
@@ -76,8 +85,11 @@ export async function test(args) {
     say('unit tests');
     add(await jest('unit', ['--maxWorkers=2'], args, outputs));
     say('whole-system tests');
-    // One at a time: outages and crashes are timed, and one suite exhausts a thread's memory on purpose.
-    add(await jest('system', ['--runInBand'], args, outputs));
+    if (args.length > 0) add(await jest('system', ['--runInBand'], args, outputs));
+    else {
+      add(await jest('system', ['--maxWorkers=2', '--testPathIgnorePatterns', alone], [], outputs));
+      add(await jest('system', ['--runInBand', '--testPathPatterns', alone], [], outputs));
+    }
   } finally {
     rmSync(outputs, { recursive: true, force: true });
   }
