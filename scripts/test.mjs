@@ -22,7 +22,15 @@ let parts = 0;
  * Whole-system suites that have the machine for themselves: they time outages and take-overs, or exhaust a thread's memory on purpose.
  * All others share it, two at a time.
  */
-const ALONE = ['audit-replicas', 'fuzz-campaign', 'outage', 'outage-forged', 'resilience', 'start', 'start-nats'];
+const ALONE = [
+  'audit-replicas',
+  'fuzz-campaign',
+  'outage',
+  'outage-forged',
+  'resilience',
+  'start',
+  'start-nats',
+];
 const alone = `test/(${ALONE.join('|')})\\.spec\\.ts$`;
 
 const checks = [
