@@ -5,7 +5,7 @@ import globals from 'globals';
 
 // The dependency rule: apps -> libs; libs never import apps; apps never import each other;
 // pure libs import neither Nest, nor I/O, nor libs/platform.
-const PURE = ['dcap', 'evidence', 'policy', 'transparency', 'auditor'];
+const PURE = ['dcap', 'evidence', 'policy', 'transparency', 'auditor', 'relying-party'];
 const IO_MODULES = [
   'fs',
   'fs/promises',
@@ -64,6 +64,20 @@ export default tseslint.config(
         { regex: '^@nestjs/', message: 'This library is pure: it knows nothing of Nest.' },
         { regex: '^@(nats-io|azure)/', message: 'This library is pure: it does no I/O.' },
         { regex: '^#(platform|simulator|vault)$', message: 'This library is pure: it knows no service.' },
+      ],
+      io.map((name) => ({ name, message: 'This library is pure: it does no I/O.' })),
+    ),
+  },
+  {
+    // Relying parties take this library alone.
+    files: ['libs/relying-party/src/**/*.ts'],
+    ignores: ['libs/**/*.spec.ts'],
+    rules: restrict(
+      [
+        {
+          regex: '^[^.n]|^n(?!ode:)',
+          message: 'This library is publishable alone: it imports node:crypto and itself.',
+        },
       ],
       io.map((name) => ({ name, message: 'This library is pure: it does no I/O.' })),
     ),

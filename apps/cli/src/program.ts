@@ -15,6 +15,7 @@ import { registerSimulate } from './simulate/command.js';
 import { registerUp } from './up/index.js';
 import { registerSecret } from './secret/command.js';
 import type { Session } from './session.js';
+import { registerToken } from './token/command.js';
 import { registerVerify } from './verify/command.js';
 
 /**
@@ -63,6 +64,7 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
   registerDemo(program, session);
   registerVerify(program, session);
   registerInspect(program, session);
+  registerToken(program, session);
   registerCollateral(program, session);
   registerManifest(program, session);
   registerPolicy(program, session);

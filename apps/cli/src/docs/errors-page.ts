@@ -2,6 +2,7 @@ import { ERROR_CATALOGUE, type CatalogueEntry } from '#contracts';
 import { DCAP_ERRORS } from '#dcap';
 import { PKI_ERRORS } from '#pki';
 import { DENIAL_CODES } from '#policy';
+import { RELYING_PARTY_ERRORS } from '#relying-party';
 import { VAULT_ERRORS } from '#vault';
 import { CLI_ERRORS } from '../failure/catalogue.js';
 
@@ -69,6 +70,12 @@ ${list(VAULT_ERRORS, (code) => (VAULT_ERRORS[code as keyof typeof VAULT_ERRORS].
 ## Keys, certificates and tokens
 
 ${list(PKI_ERRORS)}
+
+## Relying parties
+
+What \`siegel token verify\` and the library \`relying-party\` say of a token that they do not believe.
+
+${list(RELYING_PARTY_ERRORS)}
 
 ## Command line
 
