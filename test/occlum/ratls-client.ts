@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { ClientIdentity } from '../ra-tls/dialect-identities.js';
+import { pemOf } from '../ra-tls/mutual-tls.js';
 
 const PATH = '/ratls.GrSecret/GetSecret';
 
@@ -79,13 +80,12 @@ export interface RatlsOptions {
 
 /** grpc_ratls_get_secret(): a new connection with a client certificate for each secret; gives what the file would hold. */
 export async function getSecret(
-  { keys, certificate }: ClientIdentity,
+  identity: ClientIdentity | undefined,
   name: string,
   { port, policy, servername = 'localhost' }: RatlsOptions,
 ): Promise<Buffer> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, {
-    cert: toPem('CERTIFICATE', certificate),
-    key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ...(identity ? pemOf(identity) : {}),
     rejectUnauthorized: false,
     servername,
   });
