@@ -13,6 +13,7 @@ export interface Exchange {
   readonly body?: string | undefined;
   readonly identity?: ClientIdentity | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly localAddress?: string | undefined;
 }
 
 export interface Answer {
@@ -27,7 +28,7 @@ export interface Answer {
 export function call(
   port: number,
   host: string,
-  { method, path, body, identity, headers = {} }: Exchange,
+  { method, path, body, identity, headers = {}, localAddress }: Exchange,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const agent = new Agent({ keepAlive: false });
@@ -37,6 +38,7 @@ export function call(
         port,
         host: '127.0.0.1',
         servername: host,
+        ...(localAddress === undefined ? {} : { localAddress }),
         method,
         path,
         rejectUnauthorized: false,

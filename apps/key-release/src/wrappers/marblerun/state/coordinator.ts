@@ -68,7 +68,6 @@ export class Coordinator implements Deployment {
     this.counts = new ActivationCounts(this);
   }
 
-  /** @throws SealError for a state that this version cannot read */
   static async open(
     settings: DeploymentOptions,
     store: SealStore,

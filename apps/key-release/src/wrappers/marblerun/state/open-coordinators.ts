@@ -5,7 +5,6 @@ import { Coordinator, type CoordinatorPorts } from './coordinator.js';
 import type { DeploymentOptions } from './deployments-file.js';
 import { CoordinatorRegistry } from './registry.js';
 import { SealFolderError } from './seal-folder.js';
-import { SealError } from './sealed-form.js';
 import { SealStore } from './seal-store.js';
 
 /**
@@ -32,7 +31,7 @@ export async function openCoordinators(
     }
   } catch (error) {
     for (const coordinator of opened) await coordinator.close();
-    if (error instanceof SealFolderError || error instanceof SealError)
+    if (error instanceof SealFolderError)
       throw new ConfigurationError([{ variable: 'SIEGEL_MARBLERUN_FILE', message: error.message }]);
     throw error;
   }

@@ -48,24 +48,20 @@ export class SealStore {
     return this.sealMeta;
   }
 
-  /** @throws SealError where the sealing key opens the state but this program cannot read it */
+  /** A state that cannot be opened is told as sealed, with the reason: other deployments must not wait for it. */
   async load(): Promise<Loaded> {
     const sealed = await this.folder.read(SEALED_DATA);
     if (sealed === undefined) return { kind: 'nothing' };
-    const { meta } = readMeta(sealed);
-    const file = await this.folder.read(SEALED_KEY);
-    if (file === undefined) return { kind: 'sealed', meta, why: 'there is no sealed_key' };
-    let key: Buffer | undefined;
+    let meta = emptyMeta(this.key);
     try {
-      key = unwrapKeys(this.wrapping, this.deployment, file).find((each) => keyIdOf(each) === meta.keyId);
+      ({ meta } = readMeta(sealed));
+      const data = this.unseal(await this.storedKey(meta), sealed);
+      this.keyStored = true;
+      return { kind: 'state', data };
     } catch (error) {
       if (!(error instanceof SealError)) throw error;
-      return { kind: 'sealed', meta, why: `sealed_key: ${error.message}` };
+      return { kind: 'sealed', meta, why: error.message };
     }
-    if (key === undefined) return { kind: 'sealed', meta, why: 'sealed_key is of another state' };
-    const data = this.unseal(key, sealed);
-    this.keyStored = true;
-    return { kind: 'state', data };
   }
 
   /**
@@ -96,7 +92,7 @@ export class SealStore {
     await this.folder.replace(SEALED_DATA, sealed);
     if (keys.length > 1)
       await this.folder.replace(SEALED_KEY, wrapKeys(this.wrapping, this.deployment, [key]));
-    this.key = key;
+    this.key = Buffer.from(key);
     this.sealMeta = meta;
     this.keyStored = true;
   }
@@ -113,6 +109,15 @@ export class SealStore {
     this.folder.close();
     this.key.fill(0);
     this.wrapping.fill(0);
+  }
+
+  /** The sealing key of a state. @throws SealError */
+  private async storedKey(meta: SealedMeta): Promise<Buffer> {
+    const file = await this.folder.read(SEALED_KEY);
+    if (file === undefined) throw new SealError('there is no sealed_key');
+    const key = unwrapKeys(this.wrapping, this.deployment, file).find((each) => keyIdOf(each) === meta.keyId);
+    if (key === undefined) throw new SealError('sealed_key is of another state');
+    return key;
   }
 
   private unseal(key: Buffer, sealed: Buffer): CoordinatorData {
