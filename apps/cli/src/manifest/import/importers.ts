@@ -1,5 +1,6 @@
 import type { Importer } from './importer.js';
 import { AKV_POLICY } from './akv-policy.js';
+import { FORTANIX_BUILDS } from './fortanix-builds.js';
 import { GRAMINE_ENV } from './gramine-env.js';
 import { GSC_INFO_IMAGE } from './gsc-info-image.js';
 import { SIGSTRUCT } from './sigstruct-file.js';
@@ -9,6 +10,7 @@ import { TRUSTEE_POLICY } from './trustee-policy.js';
 /** The kinds of files that become a manifest: one line each, one file each. */
 export const IMPORTERS: Readonly<Record<string, Importer>> = {
   'akv-policy': AKV_POLICY,
+  'fortanix-builds': FORTANIX_BUILDS,
   'gramine-env': GRAMINE_ENV,
   'gramine-sigstruct-view': SIGSTRUCT_VIEW,
   'gsc-info-image': GSC_INFO_IMAGE,
