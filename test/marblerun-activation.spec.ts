@@ -342,7 +342,7 @@ describe('activation of marbles', () => {
 
     it('a request for a certificate that is none, or not signed by its key', async () => {
       const identity = await newMarbleIdentity();
-      const broken = Buffer.from(identity.csr);
+      const broken = Buffer.from((await newMarbleIdentity()).csr);
       broken[broken.length - 1]! ^= 1;
       const signature = await marblerun.refused(() =>
         marblerun.run('bare', { identity: { ...identity, csr: broken } }),

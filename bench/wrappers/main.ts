@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureGramine } from './gramine.js';
+import { measureMarbleRun } from './marblerun.js';
 import { show, type WrapperReport } from './report.js';
 
 const USAGE = `usage: npm run bench -- wrappers [--json] [--only NAME] [--count N] [--concurrency N]
@@ -13,7 +14,13 @@ export interface Load {
   readonly concurrency: number;
 }
 
-const WRAPPERS: Readonly<Record<string, Measurement>> = { gramine: measureGramine };
+const WRAPPERS: Readonly<Record<string, Measurement>> = {
+  gramine: measureGramine,
+  'marblerun-fresh': measureMarbleRun({ connections: 'fresh' }),
+  'marblerun-reused': measureMarbleRun({ connections: 'reused' }),
+  'marblerun-private-rsa': measureMarbleRun({ connections: 'reused', rsa: 'unreferenced' }),
+  'marblerun-used-rsa': measureMarbleRun({ connections: 'reused', rsa: 'referenced' }),
+};
 
 export async function run(argv: string[]): Promise<number> {
   let flags;

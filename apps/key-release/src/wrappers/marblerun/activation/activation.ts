@@ -15,7 +15,7 @@ import { templatesOf } from '../templates/manifest-templates.js';
 import { judgeInfrastructure, platformOf } from './infrastructure-policy.js';
 import { marbleBinding } from './marble-binding.js';
 import { issueMarbleCertificate } from './marble-certificate.js';
-import { readMarbleCsr } from './marble-csr.js';
+import { publicKeyOf, readMarbleCsr } from './marble-csr.js';
 import { marbleParameters } from './marble-parameters.js';
 import {
   decodeActivationRequest,
@@ -93,7 +93,9 @@ export class Activation {
       try {
         this.requirePackage(attempt, facts, conditions);
         ticket = deployment.countActivation(marbleType);
-        const judgement = await this.answer(attempt, conditions);
+        // Without a quote, in simulation, a request is read as strictly as upstream reads it.
+        const provenKey = facts.verdict && publicKeyOf(certificate!);
+        const judgement = await this.answer(attempt, conditions, provenKey);
         if (facts.verdict) this.claim(binding.boundKey, call.connection);
         return judgement;
       } catch (error) {
@@ -212,11 +214,15 @@ export class Activation {
       );
   }
 
-  private async answer(attempt: Attempt, conditions: readonly Condition[]): Promise<Judgement<Uint8Array>> {
+  private async answer(
+    attempt: Attempt,
+    conditions: readonly Condition[],
+    provenKey: Buffer | undefined,
+  ): Promise<Judgement<Uint8Array>> {
     const { deployment, snapshot, marble, request } = attempt;
     const { marbleType } = request;
     const uuid = canonicalUuid(request.uuid);
-    const csr = await readMarbleCsr(request.csr);
+    const csr = await readMarbleCsr(request.csr, provenKey);
     const templates = templatesOf(marble, snapshot.manifest);
     const name = { uuid, type: marbleType };
     const [identity, secrets] = await Promise.all([
