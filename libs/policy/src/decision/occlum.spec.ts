@@ -54,12 +54,17 @@ describe('a workload for Occlum', () => {
     expect(code(decide(compiled, by('aecs-pem')))).toBe('BINDING_NOT_ALLOWED');
   });
 
-  it('is written as docs/manifest.md shows it', () => {
+  it('is written as docs/manifest.md and docs/wrappers/occlum.md show it', () => {
     const root = join(import.meta.dirname, '../../../..');
     const reference = readFileSync(join(root, 'docs/manifest.md'), 'utf8');
     const part = /```yaml\n( {4}secrets:(?:(?!```)[\s\S])+?occlum:[\s\S]+?)```/.exec(reference)?.[1] ?? '';
     expect(part).toContain('image_key');
     const text = `siegel: v1\nworkloads:\n  w:\n    identity: { mrenclave: [${E}] }\n${part}`;
     expect(lintManifest(text)).toEqual({ ok: true, problems: [] });
+    const page = readFileSync(join(root, 'docs/wrappers/occlum.md'), 'utf8');
+    const example = /```yaml\n(\s*siegel: v1[\s\S]+?)```/.exec(page)?.[1] ?? '';
+    const whole = example.replace('<64 hex digits>', E);
+    expect(whole).not.toBe(example);
+    expect(lintManifest(whole)).toEqual({ ok: true, problems: [] });
   });
 });
