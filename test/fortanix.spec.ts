@@ -1,6 +1,9 @@
+import { BUCKETS } from '#contracts';
 import { toPem } from '#pki';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { generateKeyPairSync, hash, type KeyObject, X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONFIG_ID, FortanixDeployment, OTHER_ID, SECRETS, WORKLOADS } from './fortanix/deployment.js';
 import { commonName, enclaveNames } from './fortanix/em-app-csr.js';
@@ -303,6 +306,24 @@ describe("Fortanix' em-app", () => {
       await denialFor('ACCESS_TOKEN_FOREIGN');
       expect((await exportKey(server, 'BUCKET_KEY', `${access_token.slice(0, -2)}AA`, one)).status).toBe(401);
       await denialFor('ACCESS_TOKEN_INVALID');
+    });
+
+    it('is not believed to a record that somebody else put into the store', async () => {
+      const [one, two] = [await enrolled('configured', CONFIG_ID), await enrolled('configured', CONFIG_ID)];
+      const digest = ({ certificate }: Credentials) =>
+        hash('sha256', new X509Certificate(certificate!).raw, 'hex');
+      const kv = await new Kvm(jetstream(await node.siegel.nats('key_release'))).open(BUCKETS.enrolments);
+      const mine = (await kv.get(digest(one)))!.string();
+      await kv.put(digest(two), mine);
+      await node.events();
+      expect(await refusal(two)).toBe('CLIENT_CERTIFICATE_INVALID');
+      await denialFor('ENROLMENT_FOREIGN');
+      await kv.put(digest(two), `${mine.slice(0, 40)}A${mine.slice(41)}`);
+      expect(await refusal(two)).toBe('CLIENT_CERTIFICATE_INVALID');
+      await denialFor('ENROLMENT_NOT_AUTHENTIC');
+      await kv.delete(digest(one));
+      expect(await refusal(one)).toBe('CLIENT_CERTIFICATE_INVALID');
+      await denialFor('CERTIFICATE_UNKNOWN');
     });
 
     it('ends with its session, and outlives the death of key-release', async () => {
