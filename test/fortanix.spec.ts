@@ -15,6 +15,7 @@ import {
   exportKey,
   runtimeConfiguration,
 } from './fortanix/runtime-client.js';
+import { type Bound, BOUND } from './fortanix/native-bindings.js';
 import { manifestOf, TENANT } from './harness/index.js';
 import { certificateWith, ecKeys } from './ra-tls/certificate-builder.js';
 
@@ -44,18 +45,7 @@ describe("Fortanix' em-app", () => {
     const { certificate } = await boot(word, { key, ...(configId === undefined ? {} : { configId }) });
     return { certificate: certificate!, key: pem(key), ca: node.ca };
   }
-  /** Exactly one event, a denial for that reason. */
-  async function denialFor(reason: string, type = 'attestation.denied'): Promise<void> {
-    const events = await node.events();
-    expect(events).toEqual([
-      expect.objectContaining({
-        type,
-        outcome: 'denied',
-        reason: expect.objectContaining({ code: reason }),
-        data: expect.objectContaining({ protocol: 'fortanix' }),
-      }),
-    ]);
-  }
+  const denialFor = (reason: string, type?: 'release.denied') => node.denialFor(reason, type);
 
   describe('an approved enclave', () => {
     it.each([
@@ -255,6 +245,33 @@ describe("Fortanix' em-app", () => {
     const answer = await client.result(task_id!);
     expect(answer).toMatchObject({ task_id, task_status: 'SUCCESS' });
     expect(new X509Certificate(answer.certificate!).subjectAltName).toMatch('DNS:new.test.svc');
+  });
+
+  describe('the native protocol', () => {
+    const attest = (binding: string, bound: Bound, word?: string) =>
+      node.attestNatively(binding, bound, word);
+
+    it.each(Object.keys(BOUND))(
+      'attests with a key that is bound by %s, and with no other',
+      async (binding) => {
+        const bound = BOUND[binding]!();
+        expect(await attest(binding, bound)).toEqual([200, undefined]);
+        const other = BOUND['sha256-spki']!();
+        await node.events();
+        expect(await attest(binding, { ...bound, keys: other.keys })).toEqual([403, 'BINDING_MISMATCH']);
+        const [member] = Object.keys(bound.carried);
+        if (member === undefined || member === 'configId') return;
+        expect(await attest(binding, { ...bound, carried: {} })).toEqual([403, 'BINDING_MISMATCH']);
+        expect(await attest('sha512-spki', bound)).toEqual([400, 'REQUEST_MALFORMED']);
+      },
+    );
+
+    it('takes the binding that the manifest names, and none that is unknown or absent', async () => {
+      const bound = BOUND['sha512-cert']!();
+      expect(await attest('sha512-cert', bound, 'native')).toEqual([403, 'RELEASE_DENIED']);
+      for (const name of ['', 'sha1-spki', 'none'])
+        expect(await attest(name, { ...bound, carried: {} })).toEqual([400, 'BINDING_UNKNOWN']);
+    });
   });
 
   describe('what an enclave reads later', () => {

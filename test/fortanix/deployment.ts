@@ -2,12 +2,14 @@ import type { AuditEvent } from '#contracts';
 import { appConfigId } from '#evidence';
 import {
   type PlatformOptions,
+  type QuoteRequest,
   type SgxReportFields,
   SoftwareAesm,
   SoftwareEnclave,
   SoftwareProcessor,
   SoftwareQuotingEnclave,
 } from '#simulator';
+import { expect } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +25,8 @@ import {
 } from '../harness/index.js';
 import { AgentProcess } from './agent-process.js';
 import { EmAppClient } from './em-app-client.js';
+import { type Bound, BOUND } from './native-bindings.js';
+import { call } from './runtime-client.js';
 
 export const SECRETS = {
   'bucket-key': `bucket ${randomBytes(16).toString('hex')}`,
@@ -79,6 +83,7 @@ export const WORKLOADS = {
     identity: { mrenclave: [measured('claimed')], claims: { 'fortanix-config': [OTHER_ID] } },
   },
   native: { certificate: certificate('native.test.svc') },
+  bindings: { binding: { convention: Object.keys(BOUND) }, env: { BOUND: 'yes' } },
 };
 export const MANIFEST = manifestOf(WORKLOADS);
 
@@ -132,6 +137,39 @@ export class FortanixDeployment {
   /** What was logged of this protocol since the last look. */
   async events(): Promise<AuditEvent[]> {
     return (await this.tail.next()).filter(({ type }) => /^(attestation|release)\./.test(type));
+  }
+
+  /** Exactly one event, a denial for that reason. */
+  async denialFor(reason: string, type = 'attestation.denied'): Promise<void> {
+    expect(await this.events()).toEqual([
+      expect.objectContaining({
+        type,
+        outcome: 'denied',
+        reason: expect.objectContaining({ code: reason }),
+        data: expect.objectContaining({ protocol: 'fortanix' }),
+      }),
+    ]);
+  }
+
+  /** `POST /v1/attest` with a quote over the report data of a binding. Gives status and error code. */
+  async attestNatively(
+    binding: string,
+    { keys, reportData, carried }: Bound,
+    word = 'bindings',
+  ): Promise<[number, string | undefined]> {
+    const platform = this.siegel.machines.sgx.platform({ name: 'demo' });
+    const quote = platform.quote({ ...identityOf(word), reportData } as QuoteRequest);
+    const spki = keys.publicKey.export({ format: 'der', type: 'spki' });
+    const body = JSON.stringify({
+      evidence: quote.toString('base64url'),
+      publicKey: { spki: spki.toString('base64url') },
+      binding,
+      ...carried,
+    });
+    const headers = { 'content-type': 'application/json' };
+    const url = `${this.siegel.endpoints.release}/v1/attest`;
+    const { status, text } = await call(url, { ca: this.ca }, { method: 'POST', headers, body });
+    return [status, (JSON.parse(text) as { code?: string }).code];
   }
 
   async stop(): Promise<void> {
