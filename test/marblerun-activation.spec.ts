@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Client, credentials } from '@grpc/grpc-js';
 import { X509Certificate } from 'node:crypto';
-import { SIGNER } from './harness/index.js';
+import { FROM_VAULT, INFRASTRUCTURE, MANIFEST, OTHER } from './marblerun/activation-manifests.js';
 import { encodeRequest, decodeResponse } from './marblerun/activation-messages.js';
 import { MarbleRunDeployment, type Change } from './marblerun/deployment.js';
 import { newMarbleIdentity, openEnclaveReport, reportDataOver } from './marblerun/marble-identity.js';
+import { recordings } from './marblerun/recorded-activations.js';
+import { replayActivations } from './marblerun/replay-activations.js';
 import {
   activate,
   callActivate,
@@ -17,47 +19,7 @@ import {
 
 jest.setTimeout(120_000);
 
-const PACKAGE = { SignerID: SIGNER, ProductID: 1, SecurityVersion: 3, Debug: false };
-const FROM_VAULT = 'a text from the vault';
-const MANIFEST = {
-  Packages: { app: PACKAGE, newer: { ...PACKAGE, SecurityVersion: 4 } },
-  Marbles: {
-    web: {
-      Package: 'app',
-      Parameters: {
-        Files: {
-          '/keys/disk': '{{ raw .Secrets.disk }}',
-          '/tls.pem': '{{ pem .Secrets.own.Cert }}{{ pem .Secrets.own.Private }}',
-        },
-        Env: {
-          SHARED: '{{ hex .Secrets.shared }}',
-          FROM_VAULT: '{{ string .Secrets.fromVault }}',
-          MARBLE_PREDEFINED_ROOT_CA: 'overridden',
-        },
-        Argv: ['web', '--serve'],
-      },
-      TLS: ['mesh'],
-    },
-    bare: { Package: 'app' },
-    limited: { Package: 'app', MaxActivations: 2 },
-    needsUser: { Package: 'app', Parameters: { Env: { KEY: '{{ hex .Secrets.user }}' } } },
-    newer: { Package: 'newer' },
-  },
-  Secrets: {
-    disk: { Type: 'symmetric-key', Size: 128 },
-    shared: { Type: 'symmetric-key', Size: 256, Shared: true },
-    own: { Type: 'cert-ecdsa', Size: 256, Cert: { Subject: { CommonName: 'own.example' } } },
-    neverUsed: { Type: 'cert-rsa', Size: 4096 },
-    user: { Type: 'symmetric-key', Size: 128, UserDefined: true },
-    fromVault: { Type: 'plain', Source: { vault: 'demo', objectName: 'text' } },
-  },
-  TLS: { mesh: { Incoming: [{ Port: '8080' }], Outgoing: [{ Addr: 'other', Port: '9' }] } },
-};
-const OTHER = { Packages: { app: PACKAGE }, Marbles: { only: { Package: 'app' } } };
-const INFRASTRUCTURE = (minimum: number) => ({
-  ...OTHER,
-  Infrastructures: { azure: { PCESVN: minimum }, elsewhere: { QESVN: 60_000 } },
-});
+const recorded = recordings();
 
 describe('activation of marbles', () => {
   let marblerun: MarbleRunDeployment;
@@ -70,6 +32,13 @@ describe('activation of marbles', () => {
         strict: { ...open, hosts: ['strict.example'] },
         loose: { ...open, hosts: ['loose.example'] },
         empty: { hosts: ['empty.example'] },
+        replay: {
+          ...open,
+          hosts: ['replay.example'],
+          simulation: true,
+          keys: 'P-384',
+          manifestChecks: 'upstream',
+        },
       },
       { text: FROM_VAULT },
     );
@@ -369,11 +338,25 @@ describe('activation of marbles', () => {
       expect(await said('/rpc.Other/Activate')).toEqual([12, 'unknown service rpc.Other']);
       expect(await said('/rpc.Marble/Activate', Buffer.from([0xff, 0xff, 0xff]))).toEqual([
         13,
-        'grpc: error unmarshalling request: proto: cannot parse invalid wire-format data',
+        'grpc: error unmarshalling request: proto:\u00a0cannot parse invalid wire-format data',
       ]);
       session.destroy();
     });
   });
+
+  (recorded ? it : it.skip)(
+    'recorded exchanges with upstream are answered as upstream answered',
+    async () => {
+      const differences = await replayActivations(marblerun, recorded!, 'replay.example');
+      // Each with its reason in docs/wrappers/marblerun.md.
+      expect(differences).toEqual([
+        { name: 'bad-csr', upstream: 13, here: 13 },
+        { name: 'no-client-certificate', upstream: undefined, here: 16 },
+        { name: 'dummy-quote', upstream: 0, here: 7 },
+        { name: 'gramine-premain', upstream: 0, here: 7 },
+      ]);
+    },
+  );
 
   it('nothing of a secret is in the services’ logs', () => {
     const text = marblerun.siegel.logText();

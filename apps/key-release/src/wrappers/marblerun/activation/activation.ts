@@ -271,7 +271,8 @@ function decode(message: Buffer, refuse: (said: string) => never): ActivationReq
     return decodeActivationRequest(message);
   } catch (error) {
     if (!(error instanceof MalformedMessage)) throw error;
-    return refuse(`grpc: error unmarshalling request: proto: ${error.message}`);
+    // The space is the one that Go's protobuf writes there.
+    return refuse(`grpc: error unmarshalling request: proto:\u00a0${error.message}`);
   }
 }
 
