@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerAgent } from './agent/command.js';
 import { registerAudit } from './audit/command.js';
 import { registerAuditor } from './auditor/command.js';
 import { version } from './checkout.js';
@@ -62,6 +63,7 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
     );
   registerUp(program, session);
   registerDemo(program, session);
+  registerAgent(program, session);
   registerVerify(program, session);
   registerInspect(program, session);
   registerToken(program, session);
