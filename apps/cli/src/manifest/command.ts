@@ -25,15 +25,16 @@ export function registerManifest(program: Command, session: Session): void {
     .summary('check a manifest file (offline)')
     .description('Checks a manifest file offline and names each problem with its line and column.')
     .argument('<file>', 'YAML or JSON; "-" reads standard input')
+    .option('--kind <kind>', "siegel, or marblerun for a manifest of MarbleRun's coordinator", 'siegel')
     .option('--json', 'print {ok, problems}')
     .addHelpText(
       'after',
       '\nExit code: 0 no error (there may be warnings), 1 errors, 2 the file cannot be read.',
     )
     .action(
-      session.command(async (file: string, options: { json?: true }) => {
+      session.command(async (file: string, { json, kind }: { json?: true; kind: string }) => {
         const { lintFile } = await import('./lint-file.js');
-        return lintFile(file, options.json === true, session.terminal);
+        return lintFile(file, { json: json === true, kind }, session.terminal);
       }),
     );
 
@@ -46,7 +47,7 @@ export function registerManifest(program: Command, session: Session): void {
     )
     .argument(
       '<kind>',
-      'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, sigstruct, trustee-policy',
+      'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, marblerun, sigstruct, trustee-policy',
     )
     .argument('<file>', '"-" reads standard input')
     .option('--workload <name>', 'name of the workload', 'imported')

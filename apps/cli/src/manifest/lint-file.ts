@@ -1,4 +1,5 @@
-import { lintManifest, type LintProblem } from '#policy';
+import { lintManifest, type LintProblem, marblerun } from '#policy';
+import { CliError } from '../failure/cli-error.js';
 import { readWhole } from '../input/bounded-input.js';
 import { printable } from '../terminal/layout.js';
 import { styleFor } from '../terminal/style.js';
@@ -12,9 +13,18 @@ export async function readManifestFile(file: string, terminal: Terminal): Promis
   return (await readWhole(file, MAX_FILE_BYTES, terminal)).toString('utf8');
 }
 
+/** Manifests that are linted: ours, and those of coordinators that we are. */
+export const LINT_KINDS = ['siegel', 'marblerun'] as const;
+
 /** `siegel manifest lint`. */
-export async function lintFile(file: string, json: boolean, terminal: Terminal): Promise<number> {
-  const { ok, problems } = lintManifest(await readManifestFile(file, terminal));
+export async function lintFile(
+  file: string,
+  { json, kind }: { readonly json: boolean; readonly kind: string },
+  terminal: Terminal,
+): Promise<number> {
+  if (!(LINT_KINDS as readonly string[]).includes(kind))
+    throw CliError.of('USAGE', `--kind is one of ${LINT_KINDS.join(', ')}.`);
+  const { ok, problems } = lint(await readManifestFile(file, terminal), kind);
   if (json) terminal.out(`${JSON.stringify({ ok, problems })}\n`);
   else {
     const style = styleFor(terminal.colour);
@@ -23,6 +33,12 @@ export async function lintFile(file: string, json: boolean, terminal: Terminal):
     terminal.out(`${ok ? style.good('✓') : style.bad('✗')} ${summary(name, problems)}\n`);
   }
   return ok ? 0 : 1;
+}
+
+function lint(text: string, kind: string): { ok: boolean; problems: readonly LintProblem[] } {
+  if (kind === 'siegel') return lintManifest(text);
+  const problems = marblerun.lintMarbleRunManifest(Buffer.from(text, 'utf8'));
+  return { ok: problems.every(({ severity }) => severity !== 'error'), problems };
 }
 
 /** One problem per line as compilers write it, so that editors can jump to it. */
