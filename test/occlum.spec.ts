@@ -3,7 +3,14 @@ import type { PlatformOptions, QuoteRequest } from '#simulator';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { connect as connectTls } from 'node:tls';
 import { KEY_32, IMAGE_KEY, OcclumDeployment, OTHER_IMAGE_KEY, SECRETS, TEXT } from './occlum/deployment.js';
-import { AecsClient, type AecsChanges, callAecs, message, parseImageKey } from './occlum/aecs-client.js';
+import {
+  AecsClient,
+  type AecsChanges,
+  callAecs,
+  message,
+  parseImageKey,
+  type Transport,
+} from './occlum/aecs-client.js';
 import { checkServer, decodeReply, getSecret, getSecretByGrpcJs } from './occlum/ratls-client.js';
 import { certificateWith, ecKeys, rsaKeys } from './ra-tls/certificate-builder.js';
 import { type ClientIdentity, identityIn } from './ra-tls/dialect-identities.js';
@@ -40,13 +47,13 @@ describe('Occlum', () => {
   };
 
   describe('--init-ra aecs', () => {
+    const aecs: Transport = (path, request) => callAecs(occlum.aecsPort, path, request);
     const client = (
       word: string,
       changes: AecsChanges = {},
       report: QuoteRequest = {},
       machine: PlatformOptions = {},
-    ): AecsClient =>
-      new AecsClient(occlum.aecsPort, occlum.quoting(word, report, machine), changes, occlum.collateral);
+    ): AecsClient => new AecsClient(aecs, occlum.quoting(word, report, machine), changes, occlum.collateral);
 
     it('boots: the image key first, then the keys of kms_keys, each with a quote of its own', async () => {
       await occlum.tail.next();

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { measureGramine } from './gramine.js';
 import { measureMarbleRun } from './marblerun.js';
+import { measureOcclum } from './occlum.js';
+import { measureRaTls } from './ra-tls.js';
 import { show, type WrapperReport } from './report.js';
 
 const USAGE = `usage: npm run bench -- wrappers [--json] [--only NAME] [--count N] [--concurrency N]
@@ -20,6 +22,9 @@ const WRAPPERS: Readonly<Record<string, Measurement>> = {
   'marblerun-reused': measureMarbleRun({ connections: 'reused' }),
   'marblerun-private-rsa': measureMarbleRun({ connections: 'reused', rsa: 'unreferenced' }),
   'marblerun-used-rsa': measureMarbleRun({ connections: 'reused', rsa: 'referenced' }),
+  'occlum-aecs': measureOcclum('aecs'),
+  'occlum-ratls': measureOcclum('ratls'),
+  'ra-tls': measureRaTls,
 };
 
 export async function run(argv: string[]): Promise<number> {

@@ -12,6 +12,7 @@ import {
 } from 'node:crypto';
 import { type Keys, rsaKeys } from '../ra-tls/certificate-builder.js';
 import type { Quoting } from '../ra-tls/dialect-identities.js';
+import { Refused } from './unary-http2.js';
 
 const GET_ENCLAVE_SECRET = '/kubetee.Aecs/GetEnclaveSecret';
 const TA_REMOTE_CALL = '/kubetee.Aecs/TaRemoteCall';
@@ -38,17 +39,6 @@ function fieldsOf(bytes: Uint8Array): Map<number, Buffer> {
   return fields;
 }
 
-/** The server answered with another status than OK. */
-export class AecsRefused extends Error {
-  override readonly name = 'AecsRefused';
-  constructor(
-    readonly status: number,
-    text: string,
-  ) {
-    super(text);
-  }
-}
-
 /** Sends a message to a method as any gRPC client would; the channel is in clear text. */
 export function callAecs(port: number, path: string, request: Buffer): Promise<Buffer> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
@@ -56,12 +46,15 @@ export function callAecs(port: number, path: string, request: Buffer): Promise<B
   return new Promise((resolve, reject) => {
     const done = (error: ServiceError | null, reply?: Buffer): void => {
       client.close();
-      if (error) reject(new AecsRefused(error.code, error.details));
+      if (error) reject(new Refused(error.code, error.details));
       else resolve(reply!);
     };
     client.makeUnaryRequest(path, same, same, request, { deadline: Date.now() + DEADLINE_MS }, done);
   });
 }
+
+/** Carries one call; the real client makes a channel for each. */
+export type Transport = (path: string, request: Buffer) => Promise<Buffer>;
 
 export interface AecsChanges {
   /** Members of the report that differ from an honest client's. */
@@ -87,10 +80,11 @@ interface DigitalEnvelope extends SymmetricKeyEncrypted {
 /** libaecs_client in one enclave: one RSA key for the process, one quote for each request. */
 export class AecsClient {
   readonly keys: Keys = rsaKeys(2048);
+  /** As text, in PKCS #1: what the quote binds. */
   readonly pem = this.keys.publicKey.export({ type: 'pkcs1', format: 'pem' }) as string;
 
   constructor(
-    private readonly port: number,
+    private readonly transport: Transport,
     private readonly quoting: Quoting,
     private readonly changes: AecsChanges = {},
     /** What the client fetches from its PCCS and sends along. */
@@ -100,7 +94,7 @@ export class AecsClient {
   /** aecs_client_get_secret_by_buffer() of the client that Occlum builds: gives what is in the buffer afterwards. */
   async getSecret(service: string, name: string, nonce = '', bufferBytes = 10_240): Promise<Buffer> {
     const request = this.getEnclaveSecretRequest(service, name, nonce);
-    const reply = fieldsOf(await callAecs(this.port, GET_ENCLAVE_SECRET, request));
+    const reply = fieldsOf(await this.transport(GET_ENCLAVE_SECRET, request));
     const envelope = envelopeOf(reply.get(2)!);
     const plain = this.opened(envelope, serverKeyOf(reply.get(1)!));
     if (nonce !== '' && envelope.aad.toString() !== nonce) throw new Error('nonce mismatch');
@@ -115,7 +109,7 @@ export class AecsClient {
   /** aecs_client_get_secret() of AECS 2. */
   async taGetSecret(service: string, name: string, nonce = ''): Promise<string> {
     const json = JSON.stringify({ service_name: service, secret_name: name, nonce });
-    const reply = fieldsOf(await callAecs(this.port, TA_REMOTE_CALL, this.taRequest('TaGetSecret', json)));
+    const reply = fieldsOf(await this.transport(TA_REMOTE_CALL, this.taRequest('TaGetSecret', json)));
     const pem = serverKeyOf(reply.get(1)!);
     const text = reply.get(2)!;
     const signature = Buffer.from(reply.get(3)!.toString(), 'base64');

@@ -1,10 +1,9 @@
 import type { AuditEvent } from '#contracts';
 import { INTEL_SGX_ROOT, trustAnchorFromPem, verifyQuote } from '#dcap';
-import { type PlatformOptions, type QuoteRequest, SimulatedSgx } from '#simulator';
+import type { PlatformOptions, QuoteRequest } from '#simulator';
 import { expect } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
-import { Layout } from '../../apps/cli/src/up/layout.js';
+import { rmSync } from 'node:fs';
 import { settlePorts } from '../../apps/cli/src/up/ports.js';
 import { AttestationDevice } from '../gramine/attestation-device.js';
 import {
@@ -20,6 +19,7 @@ import {
 } from '../harness/index.js';
 import type { Quoting } from '../ra-tls/dialect-identities.js';
 import type { ServerPolicy } from './ratls-client.js';
+import { platformOf } from './simulated-platform.js';
 
 export const IMAGE_KEY = randomBytes(16);
 export const OTHER_IMAGE_KEY = randomBytes(16);
@@ -92,14 +92,9 @@ export class OcclumDeployment {
   static async start(): Promise<OcclumDeployment> {
     const state = temporaryFolder();
     // Asked for the first time when key-release starts: by then the simulated machines are in the state folder.
-    const device = new AttestationDevice((reportData) => {
-      const kept = JSON.parse(readFileSync(new Layout(state).simulator, 'utf8')) as Parameters<
-        typeof SimulatedSgx.fromJSON
-      >[0];
-      return SimulatedSgx.fromJSON(kept)
-        .platform({ name: 'demo' })
-        .quote({ ...identityOf(SERVER), reportData } as QuoteRequest);
-    });
+    const device = new AttestationDevice((reportData) =>
+      platformOf(state).quote({ ...identityOf(SERVER), reportData } as QuoteRequest),
+    );
     const { release: aecsPort, audit: ratlsPort } = await settlePorts({
       nats: 0,
       release: 0,

@@ -9,6 +9,7 @@ import { hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { ClientIdentity } from '../ra-tls/dialect-identities.js';
 import { pemOf } from '../ra-tls/mutual-tls.js';
+import { callUnary, Refused } from './unary-http2.js';
 
 const PATH = '/ratls.GrSecret/GetSecret';
 
@@ -93,42 +94,9 @@ export async function getSecret(
     session.on('error', () => undefined);
     await once(session, 'connect');
     checkServer((session.socket as TLSSocket).getPeerX509Certificate()!.raw, policy);
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': PATH,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    const message = secretRequest(name);
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(message.length, 1);
-    stream.end(Buffer.concat([prefix, message]));
-    let status: string | undefined;
-    let refusal = '';
-    const take = (headers: Record<string, unknown>): void => {
-      if (headers['grpc-status'] === undefined) return;
-      status = String(headers['grpc-status']);
-      refusal = decodeURIComponent(String(headers['grpc-message'] ?? ''));
-    };
-    stream.on('response', take).on('trailers', take);
-    const parts: Buffer[] = [];
-    stream.on('data', (part: Buffer) => parts.push(part));
-    await once(stream, 'close');
-    if (status !== '0') throw new NoSecret(Number(status), refusal);
-    return decodeReply(replyText(Buffer.concat(parts).subarray(5)));
+    return decodeReply(replyText(await callUnary(session, PATH, secretRequest(name))));
   } finally {
     session.destroy();
-  }
-}
-
-/** The server answered with another status than OK. */
-export class NoSecret extends Error {
-  override readonly name = 'NoSecret';
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
   }
 }
 
@@ -148,7 +116,7 @@ export function getSecretByGrpcJs(
   return new Promise((resolve, reject) => {
     const done = (error: ServiceError | null, reply?: Buffer): void => {
       client.close();
-      if (error) reject(new NoSecret(error.code, error.details));
+      if (error) reject(new Refused(error.code, error.details));
       else resolve(replyText(reply!));
     };
     client.makeUnaryRequest(PATH, same, same, secretRequest(name), { deadline: Date.now() + 10_000 }, done);

@@ -8,7 +8,8 @@ import { quoteIdentity } from './client-report.js';
 import { readGetEnclaveSecret, readTaGetSecret } from './requests.js';
 
 const platform = SimulatedSgx.create().platform({ name: 'aecs' });
-const client = new AecsClient(0, (reportData) => platform.quote({ reportData }), {}, { version: 3 });
+const nowhere = (): Promise<Buffer> => Promise.reject(new Error('not connected'));
+const client = new AecsClient(nowhere, (reportData) => platform.quote({ reportData }), {}, { version: 3 });
 const request = client.getEnclaveSecretRequest('service1', 'image_key', 'n');
 
 describe('requests of AECS clients', () => {
