@@ -8,7 +8,7 @@ export interface CoordinatorAnswer {
 /** The client API as the CLI calls it: HTTP/1.1, the server's certificate not verified (`--insecure`). */
 export class CoordinatorClient {
   constructor(
-    private readonly port: number,
+    readonly port: number,
     /** Name in the TLS handshake and Host. */
     private readonly host = 'localhost',
   ) {}

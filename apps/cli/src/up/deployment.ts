@@ -4,11 +4,18 @@ import { StartFailure } from './failure.js';
 import { prepareKeys } from './key-material.js';
 import { Layout } from './layout.js';
 import { prepareMaa } from './maa-files.js';
-import { ManagedProcess } from './managed-process.js';
+import { ManagedProcess, type ProcessSpec } from './managed-process.js';
 import { findNatsServer } from './nats-binary.js';
 import { writeNatsConfig } from './nats-files.js';
 import { settlePorts, type Ports } from './ports.js';
-import { natsSpec, SERVICES, serviceSpec, witnessSpec, type DeploymentSettings } from './services.js';
+import {
+  leashed,
+  natsSpec,
+  SERVICES,
+  serviceSpec,
+  witnessSpec,
+  type DeploymentSettings,
+} from './services.js';
 import { SimulatedWorld } from './simulated-platform.js';
 import { lockState } from './state-lock.js';
 
@@ -23,6 +30,8 @@ export interface UpOptions {
   readonly vaultsFile?: string;
   /** Further variables of the services. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** See `DeploymentSettings`. */
+  readonly leash?: readonly string[];
   readonly progress: (text: string) => void;
 }
 
@@ -72,6 +81,7 @@ export class LocalDeployment {
         publicUrl: `https://localhost:${ports.release}`,
         logLevel: options.logLevel,
         ...(options.environment === undefined ? {} : { environment: options.environment }),
+        ...(options.leash === undefined ? {} : { leash: options.leash }),
       };
       const vaults = options.vaultsFile === undefined ? {} : await extraVaults(options.vaultsFile);
       const binary = findNatsServer(options.toolsDir, options.progress);
@@ -107,13 +117,14 @@ export class LocalDeployment {
     const { layout, ports } = this.settings;
     const announce = (name: string, how: string): void =>
       this.progress(`${name} ended with ${how}; starting it again`);
-    const start = (process: ManagedProcess): void => {
+    const start = (spec: ProcessSpec): void => {
+      const process = new ManagedProcess(leashed(spec, this.settings), announce);
       this.processes.push(process);
       process.start();
     };
-    start(new ManagedProcess(natsSpec(layout, natsPath), announce));
-    start(new ManagedProcess(witnessSpec(this.settings), announce));
-    for (const name of SERVICES) start(new ManagedProcess(serviceSpec(name, this.settings), announce));
+    start(natsSpec(layout, natsPath));
+    start(witnessSpec(this.settings));
+    for (const name of SERVICES) start(serviceSpec(name, this.settings));
     const until = Date.now() + READY_TIMEOUT_MS;
     await Promise.all([
       this.ready('witness', `http://127.0.0.1:${ports.witness}`, until),

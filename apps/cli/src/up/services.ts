@@ -23,6 +23,14 @@ export interface DeploymentSettings {
   readonly logLevel: string;
   /** Further variables of every service; they come after our own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** A program in front of every process that ends it when we end, however that is. */
+  readonly leash?: readonly string[];
+}
+
+/** The same process, started by the leash. */
+export function leashed(spec: ProcessSpec, { leash }: DeploymentSettings): ProcessSpec {
+  const [command, ...args] = leash ?? [];
+  return command === undefined ? spec : { ...spec, command, args: [...args, spec.command, ...spec.args] };
 }
 
 const DIST = fileURLToPath(new URL('../../../../', import.meta.url));
