@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureGramine } from './gramine.js';
+import { measureMaa } from './maa.js';
 import { measureMarbleRun } from './marblerun.js';
 import { measureOcclum } from './occlum.js';
 import { measureRaTls } from './ra-tls.js';
@@ -19,6 +20,7 @@ export interface Load {
 
 const WRAPPERS: Readonly<Record<string, Measurement>> = {
   gramine: measureGramine,
+  maa: measureMaa,
   'marblerun-fresh': measureMarbleRun({ connections: 'fresh' }),
   'marblerun-reused': measureMarbleRun({ connections: 'reused' }),
   'marblerun-private-rsa': measureMarbleRun({ connections: 'reused', rsa: 'unreferenced' }),
