@@ -16,8 +16,17 @@ import {
   verifyQuote,
   type CollateralBundle,
 } from '#dcap';
-import { EvidenceError, parseRaTlsCertificate } from '#evidence';
+import {
+  EmAppError,
+  embeddedCertificates,
+  EvidenceError,
+  localAttestation,
+  openAttestationCertificate,
+  parseRaTlsCertificate,
+  readEmAppRequest,
+} from '#evidence';
 import { issueCrl, SimulatedSgx, type QuoteRequest, type SimulatedBundle } from '#simulator';
+import { emAppRequests } from './em-app-seeds.js';
 import { raTlsCertificates } from './ra-tls-seeds.js';
 import { writeNumber, type Mutation } from './byte-mutations.js';
 import { mutateDer } from './der-mutations.js';
@@ -160,6 +169,20 @@ export function buildTargets(seed: string): Target[] {
       share: 1,
     },
     {
+      name: 'em-app-request',
+      seeds: emAppRequests(seed, quotes[0] as Buffer),
+      mutations: der,
+      run: (input) => {
+        try {
+          return readBothAttestations(input);
+        } catch (error) {
+          if (error instanceof EmAppError) return error.code;
+          throw error;
+        }
+      },
+      share: 1,
+    },
+    {
       name: 'pck-certificate',
       seeds: certificates.slice(4),
       mutations: der,
@@ -251,6 +274,18 @@ export function buildTargets(seed: string): Target[] {
       share: 0.1,
     },
   ];
+}
+
+/** A request has one of the two attributes; both readers see every input. Neither read: the reason of the second. */
+function readBothAttestations(input: Buffer): undefined {
+  const request = readEmAppRequest(input);
+  try {
+    localAttestation(request);
+  } catch (error) {
+    if (!(error instanceof EmAppError)) throw error;
+    openAttestationCertificate(embeddedCertificates(request).app);
+  }
+  return undefined;
 }
 
 function openEnclaveHeader(length: number): Buffer {

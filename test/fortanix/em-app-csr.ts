@@ -57,23 +57,40 @@ export interface CsrParts {
   readonly altNames?: readonly string[];
 }
 
+/** Who signs a request, and how it says so. */
+export interface CsrSigner {
+  readonly spki: Buffer;
+  readonly algorithm: 'rsa' | 'ec';
+  sign(info: Buffer): Buffer;
+}
+
 /** One request, PEM, signed with SHA-256 by an RSA or P-256 key. */
-export function emAppCsr(key: KeyObject, { names, attributes, altNames = [] }: CsrParts): string {
-  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
+export function emAppCsr(key: KeyObject, parts: CsrParts): string {
+  const der = emAppCsrDer(
+    {
+      spki: createPublicKey(key).export({ format: 'der', type: 'spki' }),
+      algorithm: key.asymmetricKeyType === 'rsa' ? 'rsa' : 'ec',
+      sign: (info) => sign('sha256', info, key),
+    },
+    parts,
+  );
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+}
+
+export function emAppCsrDer(signer: CsrSigner, { names, attributes, altNames = [] }: CsrParts): Buffer {
   const alternatives = sequence(...altNames.map((name) => tlv(0x82, Buffer.from(name))));
   const extensions = sequence(sequence(oid('551d11'), octets(alternatives)));
   const requested = sequence(oid('2a864886f70d01090e'), set(extensions));
   const info = sequence(
     Buffer.of(0x02, 0x01, 0x00),
     sequence(...names.map(([type, value]) => set(sequence(type, value)))),
-    spki,
+    signer.spki,
     tlv(0xa0, ...attributes, ...(altNames.length > 0 ? [requested] : [])),
   );
   const algorithm =
-    key.asymmetricKeyType === 'rsa'
+    signer.algorithm === 'rsa'
       ? sequence(oid('2a864886f70d01010b'), Buffer.of(0x05, 0x00))
       : sequence(oid('2a8648ce3d040302'));
-  const der = sequence(info, algorithm, bits(sign('sha256', info, key)));
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+  return sequence(info, algorithm, bits(signer.sign(info)));
 }
