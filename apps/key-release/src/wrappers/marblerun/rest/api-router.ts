@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { hash } from 'node:crypto';
 import { CoordinatorError, type CoordinatorErrorCode } from '../coordinator-error.js';
 import type { Coordinator } from '../state/coordinator.js';
-import { NO_USER } from '../users-roles/users.js';
+import { userNameOf } from '../users-roles/users.js';
 import type { ApiContext, ApiRequest, Handler } from './api-request.js';
 import { type ApiResponse, error, failure, METHOD_NOT_ALLOWED, success } from './envelope.js';
 import { RefusalAllowance } from './refusal-allowance.js';
@@ -83,7 +83,8 @@ export class ApiRouter {
     const recovering = operation === 'POST /api/v2/recover' && refused.code === 'REQUEST_INVALID';
     if (!LOGGED.has(refused.code) && !recovering) return;
     if (!this.allowance.take()) return;
-    const user = /^user (\S+) is not allowed/.exec(refused.message)?.[1];
+    const manifest = coordinator.current?.manifest?.parsed;
+    const user = manifest && certificate && userNameOf(manifest, certificate);
     const { settings } = coordinator;
     await coordinator.log([
       {
@@ -95,9 +96,7 @@ export class ApiRouter {
           deployment: settings.name,
           operation: operation.slice(0, 128),
           ...(user === undefined ? {} : { actor: `user:${user}`.slice(0, 160) }),
-          ...(certificate && refused.message === NO_USER
-            ? { certificate: hash('sha256', certificate, 'hex') }
-            : {}),
+          ...(certificate && user === undefined ? { certificate: hash('sha256', certificate, 'hex') } : {}),
           source: source.slice(0, 64),
         },
       },

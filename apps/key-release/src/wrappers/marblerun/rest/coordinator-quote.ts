@@ -1,3 +1,4 @@
+import { SiegelError } from '#contracts';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import type { QuoteConfig } from '../state/deployments-file.js';
 
 const MAX_QUOTE_BYTES = 32 * 1024;
 const EXEC_TIMEOUT_MS = 10_000;
+const MAX_WAITING = 64;
 const run = promisify(execFile);
 
 /** The coordinator's own quote, from where the operator says. */
@@ -21,35 +23,55 @@ export function quoteProvider(config: QuoteConfig): CoordinatorQuoteProvider {
   }
 }
 
-/** Gramine's pseudo files: the report data is written, then the quote of it read (reference §2.3). One at a time, as they are one enclave's. */
-class GramineQuotes implements CoordinatorQuoteProvider {
+/** Quotes one after another, as they are one enclave's; anybody may ask for one, so that only so many wait. */
+abstract class QueuedQuotes implements CoordinatorQuoteProvider {
   private last: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
 
-  constructor(private readonly dir: string) {}
-
-  quote(reportData: Buffer): Promise<Buffer> {
-    const made = this.last.then(async () => {
-      await writeFile(join(this.dir, 'user_report_data'), padded(reportData));
-      return withHeader(bounded(await readFile(join(this.dir, 'quote'))));
-    });
+  /** @throws SiegelError OVERLOADED */
+  async quote(reportData: Buffer): Promise<Buffer> {
+    if (this.waiting >= MAX_WAITING) throw new SiegelError('OVERLOADED');
+    this.waiting++;
+    const made = this.last.then(() => this.make(padded(reportData)));
     this.last = made.catch(() => undefined);
-    return made;
+    try {
+      return withHeader(bounded(await made));
+    } finally {
+      this.waiting--;
+    }
+  }
+
+  /** A quote over these 64 bytes. */
+  protected abstract make(reportData: Buffer): Promise<Buffer>;
+}
+
+/** Gramine's pseudo files: the report data is written, then the quote of it read (reference §2.3). */
+class GramineQuotes extends QueuedQuotes {
+  constructor(private readonly dir: string) {
+    super();
+  }
+
+  protected async make(reportData: Buffer): Promise<Buffer> {
+    await writeFile(join(this.dir, 'user_report_data'), reportData);
+    return readFile(join(this.dir, 'quote'));
   }
 }
 
 /** A program that gets 64 bytes of report data as hex in its last argument and writes the bare quote to its output. */
-class ProgramQuotes implements CoordinatorQuoteProvider {
-  constructor(private readonly command: readonly string[]) {}
+class ProgramQuotes extends QueuedQuotes {
+  constructor(private readonly command: readonly string[]) {
+    super();
+  }
 
-  async quote(reportData: Buffer): Promise<Buffer> {
+  protected async make(reportData: Buffer): Promise<Buffer> {
     const [file, ...args] = this.command as [string, ...string[]];
-    const { stdout } = await run(file, [...args, padded(reportData).toString('hex')], {
+    const { stdout } = await run(file, [...args, reportData.toString('hex')], {
       encoding: 'buffer',
       timeout: EXEC_TIMEOUT_MS,
       maxBuffer: MAX_QUOTE_BYTES + 1,
       env: {},
     });
-    return withHeader(bounded(stdout));
+    return stdout;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { VerdictClaims } from '#contracts';
+import { SiegelError, type VerdictClaims } from '#contracts';
 import { hash } from 'node:crypto';
 import { CoordinatorError } from '../coordinator-error.js';
 import { signWithRoot } from '../state/authority.js';
@@ -11,8 +11,13 @@ export type QuoteVerification = (input: {
   readonly evidence: Uint8Array;
 }) => Promise<VerdictClaims>;
 
+/** Anybody may ask, so that what is under way is bounded. */
+const MAX_IN_FLIGHT = 64;
+
 /** Verifies anybody's quote and signs with the root what its TCB status is. */
 export class QuoteSigner {
+  private inFlight = 0;
+
   constructor(private readonly verify: QuoteVerification) {}
 
   /**
@@ -22,11 +27,7 @@ export class QuoteSigner {
   async sign(coordinator: Coordinator, quote: Buffer) {
     const { settings, authority } = coordinator;
     if (quote.length === 0) throw refused('empty report');
-    const { verified, claims, error } = await this.verify({
-      tenant: settings.tenant,
-      format: 'auto',
-      evidence: quote,
-    });
+    const { verified, claims, error } = await this.verdict(settings.tenant, quote);
     if (!verified || !claims) throw refused(error ? `${error.code}: ${error.message}` : 'not verified');
     const { tcbStatus, mrenclave, mrsigner, simulated } = claims;
     await coordinator.log([
@@ -43,6 +44,16 @@ export class QuoteSigner {
     ]);
     const signed = Buffer.from(quote.toString('base64') + tcbStatus, 'latin1');
     return { tcbStatus, verificationSignature: signWithRoot(authority, signed) };
+  }
+
+  private async verdict(tenant: string, evidence: Buffer): Promise<VerdictClaims> {
+    if (this.inFlight >= MAX_IN_FLIGHT) throw new SiegelError('OVERLOADED');
+    this.inFlight++;
+    try {
+      return await this.verify({ tenant, format: 'auto', evidence });
+    } finally {
+      this.inFlight--;
+    }
   }
 }
 

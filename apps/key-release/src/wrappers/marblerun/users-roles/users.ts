@@ -2,7 +2,7 @@ import { marblerun } from '#policy';
 import { CoordinatorError } from '../coordinator-error.js';
 import type { Manifest, RoleAction } from '../interface.js';
 
-export const NO_USER = 'unauthorized user: client certificate did not match any MarbleRun users';
+const NO_USER = 'unauthorized user: client certificate did not match any MarbleRun users';
 
 /** A user of the manifest in force, known by the exact bytes of the certificate that the TLS handshake has proven. */
 export interface User {
@@ -18,6 +18,10 @@ export function requireUser(manifest: Manifest | undefined, certificate: Buffer 
   if (!user) throw new CoordinatorError('UNAUTHORIZED', NO_USER);
   return user;
 }
+
+/** The name that belongs to a certificate, if any, for events. */
+export const userNameOf = (manifest: Manifest, certificate: Buffer): string | undefined =>
+  usersOf(manifest).get(certificate.toString('base64'))?.name;
 
 /** Users who may take part in updates of the whole manifest, in its order. */
 export const updatersOf = (manifest: Manifest): string[] =>
