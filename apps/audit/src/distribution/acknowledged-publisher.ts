@@ -9,7 +9,18 @@ import {
 /** JetStream did not take a message; the whole window is published again. */
 export class PublishError extends Error {
   override readonly name = 'PublishError';
+
+  constructor(
+    message: string,
+    /** The stream's last message is not the one that this was to follow. */
+    readonly outOfOrder = false,
+  ) {
+    super(message);
+  }
 }
+
+/** JetStream's code for a message whose `Nats-Expected-Last-Msg-Id` is not that of the last one. */
+const WRONG_LAST_ID = 10_070;
 
 export interface OutgoingMessage {
   subject: string;
@@ -70,21 +81,22 @@ export class AcknowledgedPublisher {
     const token = message.subject.slice(this.#prefix.length);
     if (!this.#settle || !token.startsWith(`${this.#window}.`) || this.#seen.has(token)) return;
     if (message.headers?.code === 503) return this.#settle(new PublishError('JetStream does not answer'));
-    const { stream, error } = parseAck(message.data);
-    if (stream === undefined) return this.#settle(new PublishError(error ?? 'not an acknowledgement'));
+    const { stream, error, code } = parseAck(message.data);
+    if (stream === undefined)
+      return this.#settle(new PublishError(error ?? 'not an acknowledgement', code === WRONG_LAST_ID));
     this.#seen.add(token);
     if (--this.#waiting === 0) this.#settle();
   }
 }
 
-function parseAck(data: Uint8Array): { stream?: string; error?: string } {
+function parseAck(data: Uint8Array): { stream?: string; error?: string; code?: number | undefined } {
   try {
     const ack = JSON.parse(Buffer.from(data).toString('utf8')) as {
       stream?: string;
-      error?: { description?: string };
+      error?: { description?: string; err_code?: number };
     };
     return ack.error
-      ? { error: ack.error.description ?? 'refused' }
+      ? { error: ack.error.description ?? 'refused', code: ack.error.err_code }
       : typeof ack.stream === 'string'
         ? { stream: ack.stream }
         : {};

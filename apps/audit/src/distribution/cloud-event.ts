@@ -8,10 +8,11 @@ import type { StoredEvent } from '../query/packed-events.js';
  * leaf, so a subscriber can hash it and check the emitter's signature; the attributes are headers. `siegelindex` and
  * `siegellog` say where to find it in the log. `Nats-Msg-Id` is the place in the log, so that JetStream drops a repetition and nothing else.
  */
-export function cloudEvent({ entry, log, index, time }: StoredEvent): { subject: string; headers: MsgHdrs } {
+export function cloudEvent(stored: StoredEvent): { subject: string; headers: MsgHdrs } {
+  const { entry, log, index, time } = stored;
   const { event } = parseEntry(entry);
   const headers = natsHeaders();
-  headers.set('Nats-Msg-Id', `${log}#${index}`);
+  headers.set('Nats-Msg-Id', messageId(stored));
   headers.set('content-type', 'application/json');
   headers.set('ce-specversion', '1.0');
   headers.set('ce-id', event.id);
@@ -23,3 +24,6 @@ export function cloudEvent({ entry, log, index, time }: StoredEvent): { subject:
   headers.set('ce-siegelloggedat', new Date(time).toISOString());
   return { subject: eventSubject(event.tenant, event.type), headers };
 }
+
+/** By which JetStream recognises a repetition, and the predecessor of a message. */
+export const messageId = ({ log, index }: Pick<StoredEvent, 'log' | 'index'>): string => `${log}#${index}`;

@@ -29,12 +29,13 @@ export class Distribution {
     const { replica, sequencer } = this.log;
     if (!replica) {
       const path = join(this.environment.SIEGEL_STATE_DIR, 'distributed');
-      return this.#begin(() => Promise.resolve(new HighWaterMark(path, sequencer.head)));
+      return this.#begin(() => Promise.resolve({ mark: new HighWaterMark(path, sequencer.head) }));
     }
     replica.on('leading', (term) =>
       this.#begin(async () => {
         const { SharedMark } = await import('./shared-mark.js');
-        return SharedMark.open(replica.database, term);
+        const mark = await SharedMark.open(replica.database, term);
+        return { mark, leads: () => mark.mayAdvance() };
       }),
     );
     replica.on('following', () => this.#step(() => this.#end()));
@@ -45,7 +46,7 @@ export class Distribution {
     return this.#steps;
   }
 
-  #begin(open: () => Promise<DistributionMark>): void {
+  #begin(open: () => Promise<{ mark: DistributionMark; leads?: () => Promise<boolean> }>): void {
     this.#step(async () => {
       await this.#end();
       const { SIEGEL_AUDIT_STREAM_MAX_AGE_HOURS, SIEGEL_AUDIT_STREAM_REPLICAS } = this.environment;
@@ -53,9 +54,9 @@ export class Distribution {
         maxAgeHours: SIEGEL_AUDIT_STREAM_MAX_AGE_HOURS,
         replicas: SIEGEL_AUDIT_STREAM_REPLICAS,
       };
-      this.#distributor = new Distributor(this.nats, this.log.reader, await open(), settings, (message) =>
-        this.onProblem(`waiting for JetStream: ${message}`),
-      );
+      const { mark, leads } = await open();
+      const onProblem = (message: string): void => this.onProblem(`waiting for JetStream: ${message}`);
+      this.#distributor = new Distributor(this.nats, this.log.reader, mark, settings, onProblem, leads);
       this.#distributor.start();
     });
   }

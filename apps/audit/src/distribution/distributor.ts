@@ -2,8 +2,8 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { unpack } from '../query/packed-events.js';
 import type { Reader } from '../query/reader.js';
-import { AcknowledgedPublisher } from './acknowledged-publisher.js';
-import { cloudEvent } from './cloud-event.js';
+import { AcknowledgedPublisher, PublishError } from './acknowledged-publisher.js';
+import { cloudEvent, messageId } from './cloud-event.js';
 import { type StreamSettings, ensureEventStream } from './event-stream.js';
 import type { DistributionMark } from './high-water-mark.js';
 
@@ -16,6 +16,9 @@ const SAVE_INTERVAL_MS = 1_000;
 /**
  * Brings every logged event to JetStream, in the order of their commit and at its own pace: always from the store, from the
  * high-water mark on. After an outage of the broker, or ours, it simply goes on. Promises never wait for it.
+ *
+ * Where replicas take turns each message names the one that it follows, so that what a paused former leader still sends
+ * is either a repetition, which JetStream drops, or refused.
  */
 export class Distributor {
   #wake: (() => void) | undefined;
@@ -25,6 +28,8 @@ export class Distributor {
   #saver: NodeJS.Timeout | undefined;
   #problem: string | undefined;
   #published = 0;
+  /** Of the last event that this process brought to the stream, where the next one must follow it. */
+  #lastId: string | undefined;
 
   constructor(
     private readonly nats: NatsConnection,
@@ -32,6 +37,8 @@ export class Distributor {
     private readonly mark: DistributionMark,
     private readonly settings: StreamSettings,
     private readonly onProblem: (message: string) => void,
+    /** Whether this process still leads; given where others may lead after it. */
+    private readonly leads?: () => Promise<boolean>,
   ) {}
 
   /** Position of the last event that JetStream acknowledged. */
@@ -92,6 +99,11 @@ export class Distributor {
         this.#problem = undefined;
       } catch (error) {
         if (this.#stopped) break;
+        if (error instanceof PublishError && error.outOfOrder) {
+          // Somebody else's event is the last one: another leader's, or the stream was made anew.
+          if (!(await this.#stillLeads())) break;
+          this.#lastId = undefined;
+        }
         // The stream may be gone with a rebuilt broker: look again before the next attempt.
         ready = false;
         const message = (error as Error).message;
@@ -109,13 +121,26 @@ export class Distributor {
     const packed = await this.reader.call('after', { position: this.mark.position, limit: WINDOW });
     const events = unpack(packed);
     if (events.length === 0) return false;
-    await publisher.publish(
-      events.map((event) => ({ ...cloudEvent(event), data: event.entry })),
-      ACK_TIMEOUT_MS,
-    );
+    let before = this.#lastId;
+    const messages = events.map((event) => {
+      const message = { ...cloudEvent(event), data: event.entry };
+      if (this.leads && before !== undefined) message.headers.set('Nats-Expected-Last-Msg-Id', before);
+      before = messageId(event);
+      return message;
+    });
+    await publisher.publish(messages, ACK_TIMEOUT_MS);
+    this.#lastId = before;
     this.#published += events.length;
     this.mark.advance(events.at(-1)!.position);
     return true;
+  }
+
+  async #stillLeads(): Promise<boolean> {
+    try {
+      return (await this.leads?.()) ?? true;
+    } catch {
+      return false;
+    }
   }
 
   /** Waits to be woken (unless `wakeable` is false, then only by `stop`), at most `milliseconds`. */

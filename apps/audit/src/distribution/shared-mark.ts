@@ -1,4 +1,5 @@
 import type { PostgresDatabase } from '../store/postgres/database.js';
+import { Lease } from '../store/postgres/lease.js';
 import type { DistributionMark } from './high-water-mark.js';
 
 /** How far the events are distributed, for all replicas: each goes on where the former leader stopped. */
@@ -28,6 +29,11 @@ export class SharedMark implements DistributionMark {
 
   advance(position: number): void {
     if (position > this.#position) this.#position = position;
+  }
+
+  /** Whether the term is still under way. */
+  mayAdvance(): Promise<boolean> {
+    return new Lease(this.database).holds(this.term);
   }
 
   async save(): Promise<void> {
