@@ -11,6 +11,8 @@ import {
   parseImageKey,
   type Transport,
 } from './occlum/aecs-client.js';
+import { measured } from './harness/index.js';
+import { maaInit, readToken } from './occlum/maa-init.js';
 import { checkServer, decodeReply, getSecret, getSecretByGrpcJs } from './occlum/ratls-client.js';
 import { certificateWith, ecKeys, rsaKeys } from './ra-tls/certificate-builder.js';
 import { type ClientIdentity, identityIn } from './ra-tls/dialect-identities.js';
@@ -18,6 +20,7 @@ import { type ClientIdentity, identityIn } from './ra-tls/dialect-identities.js'
 jest.setTimeout(120_000);
 
 const INVALID_ARGUMENT = 3;
+const DEADLINE_EXCEEDED = 4;
 const DENIED = 7;
 const EXHAUSTED = 8;
 const CANCELLED = 1;
@@ -97,6 +100,20 @@ describe('Occlum', () => {
         (await client('app').getSecret('s', 'image_key')).toString(),
       );
       expect((await occlum.last()).map(({ outcome }) => outcome)).toEqual(Array(3).fill('granted'));
+    });
+
+    it('is told before its deadline that there is no answer, and then nothing is decided', async () => {
+      await occlum.tail.next();
+      const begun = Date.now();
+      await occlum.siegel.frozen('quote-verifier', async () => {
+        await expect(client('app').getSecret('s', 'file')).rejects.toMatchObject({
+          status: DEADLINE_EXCEEDED,
+        });
+        expect(Date.now() - begun).toBeLessThan(DEADLINE_MS - 400);
+      });
+      // By now the verdict on it has come.
+      expect((await client('app').getSecret('s', 'file')).toString()).toBe(SECRETS.odd);
+      expect(await occlum.last()).toHaveLength(1);
     });
 
     it('comes in crowds, each with its own answer', async () => {
@@ -216,6 +233,27 @@ describe('Occlum', () => {
       });
       expect(await occlum.last()).toEqual([]);
     });
+  });
+
+  it('maa_init: a token of the attestation API, for exactly what the quote holds', async () => {
+    const provider = occlum.maa;
+    try {
+      await occlum.tail.next();
+      const token = await maaInit(provider, occlum.quoting('app'), Buffer.from('user data'));
+      const { claims } = await readToken(provider, token);
+      expect(claims).toMatchObject({
+        'x-ms-attestation-type': 'sgx',
+        'x-ms-sgx-mrenclave': measured('app'),
+        'x-ms-sgx-is-debuggable': false,
+        'x-ms-sgx-ehd': Buffer.from('user data').toString('base64url'),
+      });
+      expect((await occlum.tail.next()).map(({ type }) => type)).toEqual(['token.issued']);
+      const elsewhere = () => occlum.quoting('app')(Buffer.alloc(64, 5));
+      await expect(maaInit(provider, elsewhere, Buffer.from('user data'))).rejects.toThrow(/^400 /);
+      expect((await occlum.tail.next()).map(({ type }) => type)).toEqual(['token.refused']);
+    } finally {
+      provider.close();
+    }
   });
 
   describe('--init-ra grpc_ratls', () => {

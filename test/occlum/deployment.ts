@@ -3,7 +3,9 @@ import { INTEL_SGX_ROOT, trustAnchorFromPem, verifyQuote } from '#dcap';
 import type { PlatformOptions, QuoteRequest } from '#simulator';
 import { expect } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { HttpsJson } from '../../apps/cli/src/demo/https-json.js';
 import { settlePorts } from '../../apps/cli/src/up/ports.js';
 import { AttestationDevice } from '../gramine/attestation-device.js';
 import {
@@ -111,7 +113,7 @@ export class OcclumDeployment {
     try {
       const siegel = await startSiegel({
         state,
-        args: settings.flatMap((setting) => ['--env', setting]),
+        args: ['--maa-port', '0', ...settings.flatMap((setting) => ['--env', setting])],
         secrets: SECRETS,
         manifest: manifestOf(WORKLOADS),
       });
@@ -131,6 +133,12 @@ export class OcclumDeployment {
   get collateral(): object {
     const { sgx } = this.siegel.machines;
     return sgx.collateral({ platform: sgx.platform({ name: 'demo' }) });
+  }
+
+  /** MAA_PROVIDER_URL of the demo's init. */
+  get maa(): HttpsJson {
+    const { maa } = this.siegel.endpoints as { maa?: string };
+    return new HttpsJson(maa!, readFileSync(join(this.state, 'maa-ca.pem'), 'utf8'));
   }
 
   /** What an Occlum enclave knows of its server: the measurement, and where quotes must lead. */

@@ -75,6 +75,7 @@ export class AecsService {
     const { report, name, service, nonce } = request;
     const carrier = new RequestedSecret(
       { protocol: 'aecs', name, service },
+      call.signal,
       () => this.claim(request),
       (value) => plainOf(value, request),
     );

@@ -18,11 +18,13 @@ export class RequestedSecret<T> implements Carrier {
   #reply: T | undefined;
 
   /**
+   * @param gone aborted where nobody waits for the answer any more: then nothing is decided
    * @param firstUse throws SiegelError where this request was answered before; asked once everything else holds
    * @param prepare makes the reply of the protocol. @throws SiegelError where it cannot carry this value
    */
   constructor(
     private readonly asked: Asked,
+    private readonly gone: AbortSignal,
     private readonly firstUse: () => void,
     private readonly prepare: (value: Buffer, answer: OcclumAnswerGrant) => T,
   ) {}
@@ -47,6 +49,8 @@ export class RequestedSecret<T> implements Carrier {
       const message = `${JSON.stringify(name)}${asked} is nothing that this workload may ask for; it may: ${known}`;
       throw refusal('RELEASE_DENIED', 'OCCLUM_NAME_UNKNOWN', message);
     }
+    // No denial, and not in the log: the client has given up and comes again with another quote.
+    if (this.gone.aborted) throw new SiegelError('OVERLOADED');
     this.firstUse();
     this.#answer = answer;
     // The client's key lives in its library: a certificate for it would be of no use to the application.

@@ -40,7 +40,7 @@ export class RatlsService {
       peer: occlumPeer(call.peerCertificate),
     }));
     const asked = { protocol: 'grpc_ratls', name } as const;
-    const carrier = new RequestedSecret(asked, () => this.claim(peer.key), secretReply);
+    const carrier = new RequestedSecret(asked, call.signal, () => this.claim(peer.key), secretReply);
     try {
       await this.pipeline.attest({ ...attestationInput(peer), ...to, protocol: RATLS_PROTOCOL, carrier });
     } catch (error) {
