@@ -111,9 +111,12 @@ export class AuditDeployment {
     const permissions: Record<User, { publish: string[]; subscribe: string[] }> = {
       audit: {
         publish: [`${SUBJECTS.events}.>`, `$JS.API.STREAM.*.${stream}`, '$JS.API.INFO'],
-        subscribe: [SUBJECTS.auditAppend],
+        subscribe: [SUBJECTS.auditAppend, SUBJECTS.auditEvidence, SUBJECTS.auditCollateral],
       },
-      emitter: { publish: [SUBJECTS.auditAppend], subscribe: [] },
+      emitter: {
+        publish: [SUBJECTS.auditAppend, SUBJECTS.auditEvidence, SUBJECTS.auditCollateral],
+        subscribe: [],
+      },
       auditor: {
         publish: [
           `$JS.API.CONSUMER.MSG.NEXT.${stream}.auditor`,

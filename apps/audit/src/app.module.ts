@@ -4,6 +4,7 @@ import { AccessModule } from './access/access.module.js';
 import { AUDIT_ENVIRONMENT, type AuditEnvironment } from './audit-environment.js';
 import { AuditLogModule } from './audit-log.module.js';
 import { DelegationModule } from './delegation/delegation.module.js';
+import { EvidenceModule } from './evidence/evidence.module.js';
 import { AppendController } from './intake/append.controller.js';
 import { AppendGate } from './intake/append-gate.js';
 import { EventsController } from './query/events.controller.js';
@@ -41,6 +42,7 @@ export class AppModule {
         NatsModule.forService('audit', { maxInFlight: environment.SIEGEL_AUDIT_QUEUE_EVENTS + 4_096 }),
         AuditLogModule,
         DelegationModule,
+        EvidenceModule,
       ],
       // Fixed paths below /v1/events before the look-up by id.
       controllers: [

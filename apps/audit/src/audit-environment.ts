@@ -48,6 +48,27 @@ export const auditEnvironment = serviceEnvironment.extend({
     .describe(
       'Folder of tiles and checkpoints, the same for all replicas. Default: tree in the state folder',
     ),
+  SIEGEL_AUDIT_EVIDENCE: z
+    .enum(['off', 'granted', 'all'])
+    .default('off')
+    .describe(
+      'Whether evidence is kept for being judged again: none, that of grants, or that of denials as well',
+    ),
+  SIEGEL_AUDIT_EVIDENCE_MAX_AGE_HOURS: z.coerce.number().int().min(1).max(87_600).default(720),
+  SIEGEL_AUDIT_EVIDENCE_MAX_MEGABYTES: z.coerce.number().int().min(1).max(1_048_576).default(1_024),
+  SIEGEL_AUDIT_EVIDENCE_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(120)
+    .default(60)
+    .describe('Time that evidence may come behind its event before its absence is recorded'),
+  SIEGEL_AUDIT_EVIDENCE_KEY_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'Key under which evidence is encrypted: 32 bytes in base64, mode 0600; made at first start. Default: evidence.key in the state folder',
+    ),
   SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS: milliseconds
     .default(1_000)
     .describe('Time between checkpoints of a log that grows'),

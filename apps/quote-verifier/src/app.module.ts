@@ -13,6 +13,7 @@ import {
 } from '#platform';
 import {
   Inject,
+  Logger,
   Module,
   type DynamicModule,
   type OnApplicationShutdown,
@@ -30,6 +31,7 @@ import { trustAnchors } from './config/trust-anchors.js';
 import { openEngine } from './engine/engine-choice.js';
 import type { VerificationEngine } from './engine/verification-engine.js';
 import { MaaListener } from './maa/maa-listener.js';
+import { EvidenceHandover } from './retention/evidence-handover.js';
 import { JwksController } from './verdict/jwks.controller.js';
 import { openVerdictKey, VERDICT_KEY } from './verdict/verdict-key.js';
 import { VerdictMetrics } from './verdict/verdict-metrics.js';
@@ -83,6 +85,20 @@ export class AppModule implements OnModuleInit, OnApplicationShutdown {
         CollateralService,
         VerdictMetrics,
         VerifyService,
+        {
+          provide: EvidenceHandover,
+          useFactory: (requests: NatsRequests, collateral: CollateralService, registry: Registry) => {
+            const log = new Logger('handover');
+            return new EvidenceHandover({
+              requests,
+              bundle: (id) => collateral.bundle(id),
+              which: environment.SIEGEL_RETAIN_EVIDENCE,
+              registry,
+              warn: (message) => log.warn(message),
+            });
+          },
+          inject: [NatsRequests, CollateralService, METRICS],
+        },
         {
           provide: MaaListener,
           useFactory: (

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addDeploymentOptions, type DeploymentOptions } from '../deployment/options.js';
 import type { Session } from '../session.js';
 import { registerAuditing } from './auditing-commands.js';
+import type { EvidenceOptions } from './kept-evidence.js';
 
 /** Filters of events, as the audit service names them in its query. */
 export interface FilterOptions extends DeploymentOptions {
@@ -125,6 +126,26 @@ Examples:
     session.command(async (options: StoryOptions) => {
       const { tellStory } = await import('./enclave-story.js');
       return tellStory(options, session.terminal);
+    }),
+  );
+  const evidence = audit
+    .command('evidence')
+    .argument('<sha256>', 'digest of the evidence, as events name it')
+    .summary('fetch the evidence behind events')
+    .description(
+      'Fetches kept evidence and says which events name it. With --verify it is judged again, with the collateral of then ' +
+        'and at the time of its first event: exit code 1 if it does not verify.',
+    )
+    .option('--out <file>', 'where to write the evidence')
+    .option('--collateral-out <file>', 'where to write the collateral that it was judged with')
+    .option('--verify', 'judge it again, offline')
+    .option('--at <time>', 'time to judge it at (default: that of its first event)')
+    .option('--trust-root <pem>', "root to trust instead of Intel's")
+    .option('--json', 'print one JSON object');
+  addDeploymentOptions(evidence, 'audit').action(
+    session.command(async (digest: string, options: EvidenceOptions) => {
+      const { fetchEvidence } = await import('./kept-evidence.js');
+      return fetchEvidence(digest, options, session.terminal);
     }),
   );
   registerAuditing(audit, session);

@@ -61,11 +61,17 @@ export class ApiClient {
 
   /** The text of a 200 answer, whatever its type; anything else is thrown as the service's own error. */
   async text(path: string): Promise<string> {
+    return (await this.bytes(path)).toString('utf8');
+  }
+
+  /** As {@link text}, the bytes. */
+  async bytes(path: string): Promise<Buffer> {
     const signal = AbortSignal.timeout(this.options.timeoutMs);
     try {
       const { statusCode, headers, body } = await this.send(path, { headers: { accept: '*/*' } }, signal);
-      const text = await readBody(body, this.service);
-      if (statusCode === 200) return text;
+      const bytes = await readBytes(body, this.service);
+      if (statusCode === 200) return bytes;
+      const text = bytes.toString('utf8');
       throw answerOf(this.service, { status: statusCode, headers, body: parse(text, headers, this.service) });
     } catch (error) {
       throw transportFailure(error, this.service, this.baseUrl);
@@ -144,7 +150,10 @@ export class ApiClient {
   }
 }
 
-async function readBody(body: Dispatcher.ResponseData['body'], service: string): Promise<string> {
+const readBody = async (body: Dispatcher.ResponseData['body'], service: string): Promise<string> =>
+  (await readBytes(body, service)).toString('utf8');
+
+async function readBytes(body: Dispatcher.ResponseData['body'], service: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -157,7 +166,7 @@ async function readBody(body: Dispatcher.ResponseData['body'], service: string):
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function parse(text: string, headers: ApiAnswer['headers'], service: string): unknown {

@@ -39,7 +39,13 @@ const bucketApi = (bucket: string): string[] => [`$KV.${bucket}.>`, ...streamApi
 /** Who may say and hear what; the auditor reads the events and can publish nothing but its own pull requests and acks. */
 const PERMISSIONS: Record<NatsUser, Permissions> = {
   quote_verifier: {
-    publish: [SUBJECTS.collateralChanged, SUBJECTS.auditAppend, ...bucketApi(BUCKETS.collateral)],
+    publish: [
+      SUBJECTS.collateralChanged,
+      SUBJECTS.auditAppend,
+      SUBJECTS.auditEvidence,
+      SUBJECTS.auditCollateral,
+      ...bucketApi(BUCKETS.collateral),
+    ],
     subscribe: [SUBJECTS.verify, SUBJECTS.collateralChanged],
     responses: true,
   },
@@ -56,7 +62,7 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
   },
   audit: {
     publish: [`${SUBJECTS.events}.>`, ...streamApi(STREAMS.events)],
-    subscribe: [SUBJECTS.auditAppend],
+    subscribe: [SUBJECTS.auditAppend, SUBJECTS.auditEvidence, SUBJECTS.auditCollateral],
     responses: true,
   },
   operator: {

@@ -37,6 +37,13 @@ export const verifierEnvironment = serviceEnvironment
       .optional()
       .describe('Worker threads that verify; 0 verifies on the event loop; the default depends on the cores'),
 
+    SIEGEL_RETAIN_EVIDENCE: z
+      .enum(['off', 'verified', 'all'])
+      .default('off')
+      .describe(
+        'Evidence that is handed to the audit service to be kept: none, what verified, or what was refused as well',
+      ),
+
     SIEGEL_COLLATERAL_SOURCES: list
       .pipe(z.array(z.enum(SOURCE_NAMES)).min(1))
       .refine((names) => new Set(names).size === names.length, 'names a source twice')

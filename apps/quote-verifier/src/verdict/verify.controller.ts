@@ -1,7 +1,8 @@
 import { QUEUES, SUBJECTS } from '#contracts';
-import { Catch, Controller, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
+import { Catch, Controller, Inject, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
+import { EvidenceHandover } from '../retention/evidence-handover.js';
 import { VerifyService } from './verify.service.js';
 
 /** Lets errors reach the responder as they are; Nest's own filter would replace them by an object without a code. */
@@ -16,10 +17,15 @@ export class PassErrors implements RpcExceptionFilter {
 @Controller()
 @UseFilters(PassErrors)
 export class VerifyController {
-  constructor(private readonly verifier: VerifyService) {}
+  constructor(
+    private readonly verifier: VerifyService,
+    @Inject(EvidenceHandover) private readonly handover: EvidenceHandover,
+  ) {}
 
   @MessagePattern(SUBJECTS.verify, { queue: QUEUES.verifier })
-  verify(body: Uint8Array): Promise<string> {
-    return this.verifier.verify(body);
+  async verify(body: Uint8Array): Promise<string> {
+    const reply = await this.verifier.verify(body);
+    this.handover.offer(body, reply);
+    return reply;
   }
 }

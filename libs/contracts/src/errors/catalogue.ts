@@ -373,6 +373,12 @@ export const ERROR_CATALOGUE = {
     'Retry: the log publishes a checkpoint every second by default. A promise that stays unkept is proof of fraud; "siegel audit verify --promise" says so.',
     true,
   ),
+  EVIDENCE_NOT_KEPT: entry(
+    410,
+    NOT_FOUND,
+    'This evidence is not kept: it was never received, is too old, or was erased.',
+    'An event "evidence.missing" or "evidence.erased" says if it should be there; otherwise it was removed by age or size.',
+  ),
   CURSOR_INVALID: entry(
     400,
     INVALID,
