@@ -13,7 +13,7 @@ import {
   verify,
   X509Certificate,
 } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAuthority } from '../apps/key-release/src/wrappers/marblerun/state/authority.js';
 import { eventually, SIGNER, temporaryFolder } from './harness/index.js';
@@ -80,14 +80,29 @@ describe("MarbleRun's client API in a whole deployment", () => {
 
   beforeAll(async () => {
     admin = await newUser('admin');
+    writeFileSync(join(sealed, 'startup.json'), JSON.stringify(manifestWith({})));
     marblerun = await MarbleRunDeployment.start({
       main: { default: true, hosts: ['main.example'], sealDir: join(sealed, 'main') },
+      started: { hosts: ['started.example'], startupManifest: join(sealed, 'startup.json') },
     });
     root = hash('sha256', (await get('/status')).serverCertificate, 'hex');
   });
   afterAll(async () => {
     await marblerun?.stop();
     rmSync(sealed, { recursive: true, force: true });
+  });
+
+  it('comes up with the manifest of start, where there is one', async () => {
+    const status = { method: 'GET', path: '/api/v2/status' };
+    await eventually('the manifest of start', async () =>
+      (await ask(status, 'started.example')).body.includes('"code":3'),
+    );
+    const all = await marblerun.siegel.log.all();
+    const set = all.map(({ event }) => event).filter(({ type }) => type === 'coordinator.manifest');
+    expect(set).toMatchObject([
+      { data: { deployment: 'started', step: 'set', actor: 'startup', recoveryKeys: ['operator'] } },
+    ]);
+    await marblerun.tail.next();
   });
 
   it('takes its first manifest from an operator alone', async () => {

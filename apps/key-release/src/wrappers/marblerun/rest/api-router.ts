@@ -64,8 +64,8 @@ export class ApiRouter {
     } catch (thrown) {
       try {
         if (thrown instanceof CoordinatorError) {
-          await this.record(thrown, operation, request, context.coordinator);
-          return refusal(thrown, operation);
+          const logged = await this.record(thrown, operation, request, context.coordinator);
+          return logged ? refusal(thrown, operation) : TOO_MANY;
         }
         return this.outage(thrown, operation);
       } catch (unlogged) {
@@ -74,15 +74,16 @@ export class ApiRouter {
     }
   }
 
+  /** False: not logged, as there are too many of them, so that it must not be told either. */
   private async record(
     refused: CoordinatorError,
     operation: string,
     { certificate, source }: ApiRequest,
     coordinator: Coordinator,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const recovering = operation === 'POST /api/v2/recover' && refused.code === 'REQUEST_INVALID';
-    if (!LOGGED.has(refused.code) && !recovering) return;
-    if (!this.allowance.take()) return;
+    if (!LOGGED.has(refused.code) && !recovering) return true;
+    if (!this.allowance.take()) return false;
     const manifest = coordinator.current?.manifest?.parsed;
     const user = manifest && certificate && userNameOf(manifest, certificate);
     const { settings } = coordinator;
@@ -101,6 +102,7 @@ export class ApiRouter {
         },
       },
     ]);
+    return true;
   }
 
   private outage(thrown: unknown, operation: string): ApiResponse {
@@ -111,6 +113,7 @@ export class ApiRouter {
   }
 }
 
+const TOO_MANY = error(429, 'too many requests were refused; try again');
 const ROUTES: Routes = { ...V1_ROUTES, ...V2_ROUTES };
 
 function handlerOf(method: string, path: string): Handler | undefined {

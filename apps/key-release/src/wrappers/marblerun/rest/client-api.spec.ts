@@ -10,7 +10,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:http2';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { join } from 'node:path';
 import { ADMIN_TOKEN, CoordinatorHost } from '../../../../../../test/marblerun/coordinator-host.js';
 import {
@@ -171,6 +171,38 @@ describe('without the log', () => {
     host.onEvent = outage;
     expect((await ask({ ...read, identity: await user() })).status).toBe(503);
   });
+});
+
+describe('a flood of refusals', () => {
+  it('is not told what cannot be logged, and others are served meanwhile', async () => {
+    const admin = await user();
+    host = await CoordinatorHost.start({ one: { ...BASE, firstManifest: 'first-caller' } });
+    await set(manifestFor({ admin }));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const session = connect(`https://127.0.0.1:${host.port}`, {
+          rejectUnauthorized: false,
+          servername: 'one.example',
+        });
+        const statuses = await Promise.all(Array.from({ length: 8 }, () => statusOf(session)));
+        session.close();
+        return statuses;
+      }),
+    );
+    const statuses = answers.flat();
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
+    expect(refusals()).toHaveLength(statuses.filter((status) => status === 401).length);
+    expect((await ask({ method: 'GET', path: '/secrets?s=mine', identity: admin })).status).toBe(200);
+  });
+
+  const statusOf = (session: ClientHttp2Session): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': '/api/v2/secrets?s=mine', ':authority': 'one.example' });
+      stream
+        .on('response', (headers) => resolve(Number(headers[':status'])))
+        .on('error', reject)
+        .resume();
+    });
 });
 
 describe('a recovery', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConfigurationError } from '#platform';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAuthority } from './authority.js';
@@ -188,6 +188,23 @@ describe('the sealed state', () => {
     } as never;
     const fromVault = { ...options(), sealKey: { kind: 'vault' as const, vault: 'v', objectName: 'o' } };
     await expect(SealStore.open(fromVault, vaults)).rejects.toThrow(/base64 of 32 bytes/);
+  });
+});
+
+describe('a wrapping key in a vault', () => {
+  it('opens the state wherever it has moved to', async () => {
+    const key = randomBytes(32).toString('base64');
+    const vaults = {
+      get: () => ({ getSecret: () => Promise.resolve({ value: Buffer.from(key) }) }),
+    } as never;
+    const fromVault = { ...options(), sealKey: { kind: 'vault' as const, vault: 'v', objectName: 'o' } };
+    const first = await SealStore.open(fromVault, vaults);
+    await first.save(await data());
+    first.close();
+    renameSync(join(dir, 'seal'), join(dir, 'moved'));
+    const second = await SealStore.open({ ...fromVault, sealDir: join(dir, 'moved') }, vaults);
+    open.push(second);
+    expect((await second.load()).kind).toBe('state');
   });
 });
 
