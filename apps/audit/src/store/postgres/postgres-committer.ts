@@ -20,6 +20,7 @@ import type pg from 'pg';
  */
 export class PostgresCommitter {
   #partitionsUntil = 0;
+  #closed = false;
 
   private constructor(
     private readonly database: PostgresDatabase,
@@ -108,7 +109,8 @@ export class PostgresCommitter {
   }
 
   close(): void {
-    this.client.release(true);
+    if (!this.#closed) this.client.release(true);
+    this.#closed = true;
   }
 
   async #partitions(time: number): Promise<void> {
