@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { compileManifest, decide, ManifestSchema } from '../index.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compileManifest, decide, lintManifest, ManifestSchema } from '../index.js';
 import { code, compile, E, request } from './decision-fixtures.js';
 
 const secrets =
@@ -33,6 +35,14 @@ describe('a workload for Trustee clients', () => {
 
   it('and other workloads do not accept it', () => {
     expect(code(decide(workload('debug: false'), by('trustee-runtime-data')))).toBe('BINDING_NOT_ALLOWED');
+  });
+
+  it('is written as docs/wrappers/trustee.md shows it', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../../docs/wrappers/trustee.md'), 'utf8');
+    const example = /```yaml\n(\s*siegel: v1[\s\S]+?)```/.exec(page)?.[1] ?? '';
+    const text = example.replace('<64 hex digits>', E);
+    expect(text).not.toBe(example);
+    expect(lintManifest(text)).toEqual({ ok: true, problems: [] });
   });
 
   it('has no resource where the alias is that of two secrets, even unlinted', () => {

@@ -16,7 +16,7 @@ export const trusteeEnvironment = {
     .default(300)
     .describe('For the handshake, and after it for reading resources by cookie or token'),
   SIEGEL_TRUSTEE_MAX_SESSIONS: z.coerce.number().int().min(1).max(1_000_000).default(50_000),
-  SIEGEL_TRUSTEE_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(65_536).default(4_096),
+  SIEGEL_TRUSTEE_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(65_536).default(1_024),
   SIEGEL_TRUSTEE_ADMIN_FILE: z
     .string()
     .optional()

@@ -11,9 +11,9 @@ import {
 } from './versions.js';
 
 /** A quote with its event log is far below this; the log of a TD's firmware is the largest part. */
-export const MAX_BODY_BYTES = 512 * 1024;
+export const MAX_BODY_BYTES = 256 * 1024;
 const MAX_QUOTE_CHARACTERS = Math.ceil((32 * 1024) / 3) * 4;
-const MAX_EVENT_LOG_CHARACTERS = 384 * 1024;
+const MAX_EVENT_LOG_CHARACTERS = 192 * 1024;
 /** Hashed together with nonce and key, so that both must fit in the bound of runtime data. */
 const MAX_ADDITIONAL_CHARACTERS = 48 * 1024;
 const MAX_INIT_DATA_CHARACTERS = 64 * 1024;

@@ -14,6 +14,7 @@ import { VAULTS } from '../../../vaults/vaults.token.js';
 import { TRUSTEE_PROTOCOL } from '../attest/names.js';
 import { KbsError } from '../protocol/kbs-error.js';
 import type { KbsSession } from '../session/kbs-session.js';
+import { RefusalLog } from '../session/refusal-log.js';
 import { sealResource } from './sealed-resource.js';
 import { readVaultObject } from './vault-object.js';
 
@@ -29,6 +30,7 @@ export class ResourceService {
   constructor(
     private readonly manifests: ManifestStore,
     private readonly standings: SessionStandings,
+    private readonly refusals: RefusalLog,
     @Inject(VAULTS) private readonly vaults: VaultRegistry,
     @Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter,
   ) {}
@@ -96,6 +98,7 @@ export class ResourceService {
       return outage;
     }
     try {
+      this.refusals.admit();
       await this.audit.record({
         ...this.envelope(session),
         type: 'release.denied',

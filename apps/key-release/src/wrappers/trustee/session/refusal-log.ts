@@ -23,10 +23,15 @@ export class RefusalLog {
     } catch (thrown) {
       const error = asSiegelError(thrown);
       if (error.entry.http >= 500) throw error;
-      if (!this.take()) throw new SiegelError('RATE_LIMITED');
+      this.admit();
       await this.pipeline.recordMalformed(tenant, TRUSTEE_PROTOCOL, error);
       throw error;
     }
+  }
+
+  /** Before a refusal is logged. @throws SiegelError RATE_LIMITED */
+  admit(): void {
+    if (!this.take()) throw new SiegelError('RATE_LIMITED');
   }
 
   private take(): boolean {

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { PROTOCOL_VERSIONS, type ProtocolVersion, type Tee, TEES } from '../protocol/versions.js';
 
 /** What a client is given at `/auth`, and what it says about the session when it comes back. */
@@ -12,32 +12,38 @@ export interface Ticket {
   readonly expiresAt: Date;
 }
 
+/** Expiry in seconds (4), version and kind of evidence (1), mark of the process (2), random (9). */
 const ID_BYTES = 16;
+const KIND = 4;
+const MARK = 5;
+const MARK_BYTES = 2;
 
 /**
- * Sessions before their attestation, without memory: the id holds expiry, version, kind of evidence and ten random bytes, and the nonce
- * is a MAC over it. A flood of `/auth` costs no memory. Only whoever knows the nonce was here; the key lives in this process alone, so
- * that no other replica takes the same attestation a second time.
+ * Sessions before their attestation, without memory: the id says what the session is for, and the nonce is a MAC over it, so that a flood
+ * of `/auth` costs no memory. The key lives in this process alone, so that no other replica takes the same attestation a second time; a
+ * mark in the id tells which process it was, and a client that comes to another one is sent to begin again.
  */
 export class SessionTickets {
   private readonly key = randomBytes(32);
+  private readonly mark = hash('sha256', this.key, 'buffer').subarray(0, MARK_BYTES);
 
   constructor(private readonly lifetimeSeconds: number) {}
 
   mint(tenant: string, version: ProtocolVersion, tee: Tee, now: Date): Ticket {
     const bytes = randomBytes(ID_BYTES);
     bytes.writeUInt32BE(Math.floor(now.getTime() / 1_000) + this.lifetimeSeconds, 0);
-    bytes[4] = PROTOCOL_VERSIONS.indexOf(version);
-    bytes[5] = TEES.indexOf(tee);
+    bytes[KIND] = (PROTOCOL_VERSIONS.indexOf(version) << 4) | TEES.indexOf(tee);
+    this.mark.copy(bytes, MARK);
     return this.ticket(bytes, tenant, version, tee);
   }
 
-  /** The ticket that an id stands for; undefined for what was never one. It may have expired. */
+  /** The ticket that an id stands for; undefined for what was never one of this process. It may have expired. */
   open(id: string, tenant: string): Ticket | undefined {
     const bytes = Buffer.from(id, 'hex');
-    if (bytes.length !== ID_BYTES) return undefined;
-    const version = PROTOCOL_VERSIONS[bytes[4]!];
-    const tee = TEES[bytes[5]!];
+    if (bytes.length !== ID_BYTES || !this.mark.equals(bytes.subarray(MARK, MARK + MARK_BYTES)))
+      return undefined;
+    const version = PROTOCOL_VERSIONS[bytes[KIND]! >> 4];
+    const tee = TEES[bytes[KIND]! & 15];
     return version === undefined || tee === undefined ? undefined : this.ticket(bytes, tenant, version, tee);
   }
 
