@@ -1,4 +1,5 @@
 import { type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AgentError } from './agent-error.js';
 
@@ -77,8 +78,8 @@ function checkChain(
   now: Date,
 ): void {
   const [leaf] = chain;
-  if (leaf?.checkHost(host, { subject: 'never' }) === undefined && leaf?.checkIP(host) === undefined)
-    throw untrusted(`the release is not signed for ${host}`);
+  const addressed = isIP(host) === 0 ? leaf?.checkHost(host, { subject: 'never' }) : leaf?.checkIP(host);
+  if (addressed === undefined) throw untrusted(`the release is not signed for ${host}`);
   for (const [at, each] of chain.entries()) {
     if (now < new Date(each.validFrom) || now > new Date(each.validTo))
       throw untrusted('a certificate of the release is not valid now');
