@@ -25,8 +25,10 @@ import {
   parseRaTlsCertificate,
   readEmAppRequest,
 } from '#evidence';
+import { marblerun } from '#policy';
 import { issueCrl, SimulatedSgx, type QuoteRequest, type SimulatedBundle } from '#simulator';
 import { emAppRequests } from './em-app-seeds.js';
+import { marbleRunManifests } from './marblerun-seeds.js';
 import { raTlsCertificates } from './ra-tls-seeds.js';
 import { writeNumber, type Mutation } from './byte-mutations.js';
 import { mutateDer } from './der-mutations.js';
@@ -180,6 +182,17 @@ export function buildTargets(seed: string): Target[] {
           throw error;
         }
       },
+      share: 1,
+    },
+    {
+      name: 'marblerun-manifest',
+      seeds: marbleRunManifests(),
+      mutations: json,
+      run: (input) =>
+        marblerun
+          .lintMarbleRunManifest(input)
+          .map(({ code }) => code)
+          .join(' ') || undefined,
       share: 1,
     },
     {

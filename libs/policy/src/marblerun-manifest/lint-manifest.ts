@@ -1,3 +1,4 @@
+import { DOCUMENT_LIMITS } from '../document/limits.js';
 import { publicSigner } from '../lint/public-signers.js';
 import { formatPath, type LintProblem, quoted } from '../problem.js';
 import { didYouMean } from '../spelling.js';
@@ -33,7 +34,7 @@ export function lintMarbleRunManifest(bytes: Uint8Array): LintProblem[] {
     const { manifest, unknown } = readManifest(bytes);
     const place = (path: readonly string[]) => positionOf(text, offsetOf(text, path));
     return [
-      ...unknown.map((member): LintProblem => {
+      ...unknown.slice(0, DOCUMENT_LIMITS.problems).map((member): LintProblem => {
         const { message, suggestion } = unknownMember(member);
         return {
           code: 'UNKNOWN_KEY',
@@ -44,21 +45,25 @@ export function lintMarbleRunManifest(bytes: Uint8Array): LintProblem[] {
           ...(suggestion === undefined ? {} : { suggestion }),
         };
       }),
-      ...checkManifest(manifest).map(({ message, path }): LintProblem => ({
-        code: 'MANIFEST_INCONSISTENT',
-        severity: 'error',
-        path: formatPath(path),
-        ...place(path),
-        message,
-      })),
-      ...remarks(manifest).map(({ code, level, path, message, suggestion }): LintProblem => ({
-        code,
-        severity: level === 'strict' ? 'error' : 'warning',
-        path: formatPath(path),
-        ...place(path),
-        message,
-        ...(suggestion === undefined ? {} : { suggestion }),
-      })),
+      ...checkManifest(manifest)
+        .slice(0, DOCUMENT_LIMITS.problems)
+        .map(({ message, path }): LintProblem => ({
+          code: 'MANIFEST_INCONSISTENT',
+          severity: 'error',
+          path: formatPath(path),
+          ...place(path),
+          message,
+        })),
+      ...[...remarks(manifest)]
+        .slice(0, DOCUMENT_LIMITS.problems)
+        .map(({ code, level, path, message, suggestion }): LintProblem => ({
+          code,
+          severity: level === 'strict' ? 'error' : 'warning',
+          path: formatPath(path),
+          ...place(path),
+          message,
+          ...(suggestion === undefined ? {} : { suggestion }),
+        })),
     ];
   } catch (error) {
     if (!(error instanceof ManifestSyntaxError)) throw error;
@@ -75,13 +80,9 @@ export function lintMarbleRunManifest(bytes: Uint8Array): LintProblem[] {
 }
 
 /** What a strict deployment refuses although upstream accepts it: misspelt members and values without effect. */
-export function strictFaults(manifest: Manifest, unknown: readonly UnknownMember[]): string[] {
-  return [
-    ...unknown.map((member) => unknownMember(member).message),
-    ...remarks(manifest)
-      .filter(({ level }) => level === 'strict')
-      .map(({ message }) => message),
-  ];
+export function* strictFaults(manifest: Manifest, unknown: readonly UnknownMember[]): Generator<string> {
+  for (const member of unknown) yield unknownMember(member).message;
+  for (const { level, message } of remarks(manifest)) if (level === 'strict') yield message;
 }
 
 function unknownMember({ path, key, candidates }: UnknownMember): { message: string; suggestion?: string } {
@@ -94,13 +95,11 @@ function unknownMember({ path, key, candidates }: UnknownMember): { message: str
   };
 }
 
-function remarks(manifest: Manifest): Remark[] {
-  return [
-    ...[...manifest.packages].flatMap(([name, properties]) => [...packageRemarks(name, properties)]),
-    ...marbleRemarks(manifest),
-    ...secretRemarks(manifest),
-    ...configRemarks(manifest),
-  ];
+function* remarks(manifest: Manifest): Generator<Remark> {
+  for (const [name, properties] of manifest.packages) yield* packageRemarks(name, properties);
+  yield* marbleRemarks(manifest);
+  yield* secretRemarks(manifest);
+  yield* configRemarks(manifest);
 }
 
 function* packageRemarks(name: string, properties: PackageProperties): Generator<Remark> {

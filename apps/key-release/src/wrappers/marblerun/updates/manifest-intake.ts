@@ -30,8 +30,10 @@ export function requireSound(
   const { check } = INTAKE_WORDS[occasion];
   const first = marblerun.checkManifest(manifest)[0]?.message;
   if (first !== undefined) throw new CoordinatorError('MANIFEST_INVALID', `${check}: ${first}`);
-  const strict = checks === 'strict' ? marblerun.strictFaults(manifest, unknown)[0] : undefined;
-  if (strict !== undefined) throw new CoordinatorError('MANIFEST_INVALID', `${check}: ${strict}`);
+  if (checks === 'strict') {
+    for (const fault of marblerun.strictFaults(manifest, unknown))
+      throw new CoordinatorError('MANIFEST_INVALID', `${check}: ${fault}`);
+  }
   works.dryRun(manifest);
   return manifest;
 }
