@@ -130,7 +130,9 @@ beforeAll(async () => {
   const pem = rsa.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
   await admin.putSecret(TENANT, VAULT, 'signing-key', pem);
   device = new AttestationDevice((reportData) =>
-    machines.sgx.platform({ name: 'demo' }).quote({ ...identityOf(enclave), reportData } as never),
+    machines.sgx
+      .platform({ name: 'demo' })
+      .quote({ ...identityOf(enclave), debug: enclave === 'debug', reportData } as never),
   );
   const ca = join(front.folder, 'ca.pem');
   writeFileSync(ca, readFileSync(front.caFile, 'utf8') + readFileSync(layout.caCertificate, 'utf8'));
@@ -247,6 +249,15 @@ describe('refused', () => {
       enclave = 'app';
     }
   };
+
+  it('an enclave to which the attestation service gives no token', async () => {
+    const { status, body } = await as('debug', () => release('disk'));
+    expect({ status, code: body['code'] }).toEqual({ status: 403, code: 'ATTESTATION_REFUSED' });
+    expect(body['error']).toMatch(
+      /^attestation failed: 400 PolicyEvaluationError: debug: expected false, is true/,
+    );
+    expect(await types()).toEqual(['token.refused']);
+  });
 
   it('an enclave that the release policy does not name', async () => {
     const { status, body } = await as('other', () => release('disk'));
