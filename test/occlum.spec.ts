@@ -13,7 +13,7 @@ import {
 } from './occlum/aecs-client.js';
 import { measured } from './harness/index.js';
 import { maaInit, readToken } from './occlum/maa-init.js';
-import { checkServer, decodeReply, getSecret, getSecretByGrpcJs } from './occlum/ratls-client.js';
+import { askRaw, checkServer, decodeReply, getSecret, getSecretByGrpcJs } from './occlum/ratls-client.js';
 import { certificateWith, ecKeys, rsaKeys } from './ra-tls/certificate-builder.js';
 import { type ClientIdentity, identityIn } from './ra-tls/dialect-identities.js';
 
@@ -345,6 +345,16 @@ describe('Occlum', () => {
         expect(await denied(attempt, CANCELLED)).toBe('OCCLUM_NAME_UNKNOWN');
         // A name that is for one service of AECS alone.
         expect(await denied(() => ask(identity('app'), 'text'), CANCELLED)).toBe('OCCLUM_NAME_UNKNOWN');
+      });
+
+      it('messages that are none', async () => {
+        const cases: [string, Buffer][] = [
+          ['PROTOBUF_MALFORMED', Buffer.of(0x0a, 0x7f, 0x61)],
+          ['PROTOBUF_MALFORMED', Buffer.of(0x0a, 0x01, 0xff)],
+          ['OCCLUM_REQUEST_MALFORMED', Buffer.alloc(0)],
+        ];
+        for (const [code, bytes] of cases)
+          expect(await denied(() => askRaw(identity('app'), bytes, options()), INVALID_ARGUMENT)).toBe(code);
       });
 
       it.each([

@@ -83,6 +83,15 @@ export interface RatlsOptions {
 export async function getSecret(
   identity: ClientIdentity | undefined,
   name: string,
+  options: RatlsOptions,
+): Promise<Buffer> {
+  return decodeReply(replyText(await askRaw(identity, secretRequest(name), options)));
+}
+
+/** The connection and its one call, whatever the message is. */
+export async function askRaw(
+  identity: ClientIdentity | undefined,
+  message: Buffer,
   { port, policy, servername = 'localhost' }: RatlsOptions,
 ): Promise<Buffer> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, {
@@ -94,7 +103,7 @@ export async function getSecret(
     session.on('error', () => undefined);
     await once(session, 'connect');
     checkServer((session.socket as TLSSocket).getPeerX509Certificate()!.raw, policy);
-    return decodeReply(replyText(await callUnary(session, PATH, secretRequest(name))));
+    return await callUnary(session, PATH, message);
   } finally {
     session.destroy();
   }
