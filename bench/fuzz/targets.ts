@@ -191,7 +191,9 @@ export function buildTargets(seed: string): Target[] {
       run: (input) =>
         marblerun
           .lintMarbleRunManifest(input)
-          .map(({ code }) => code)
+          .flatMap(({ severity, code, message }) =>
+            severity === 'error' ? `${code} ${message.slice(0, 24)}` : [],
+          )
           .join(' ') || undefined,
       share: 1,
     },
