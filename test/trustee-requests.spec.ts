@@ -20,7 +20,7 @@ describe("Trustee's KBS protocol, by requests that are none of its client's", ()
   let siegel: RunningSiegel;
 
   beforeAll(async () => {
-    kbs = await TrusteeDeployment.start();
+    kbs = await TrusteeDeployment.start(['SIEGEL_AUDIT_TIMEOUT_MS=700', 'SIEGEL_VERIFY_TIMEOUT_MS=700']);
     ({ siegel } = kbs);
   });
   afterAll(() => kbs?.stop());
@@ -305,6 +305,33 @@ describe("Trustee's KBS protocol, by requests that are none of its client's", ()
         );
       },
     );
+  });
+
+  describe('without a service that it needs', () => {
+    const statusOf = async (attempt: Promise<unknown>) =>
+      ((await attempt.catch((error: unknown) => error)) as KbsFailure).answer;
+
+    it('gives no resource that the log has not promised to keep, and no session without a verdict', async () => {
+      const client = kbs.client('app');
+      await client.handshake();
+      await siegel.frozen('audit', async () => {
+        const unlogged = await statusOf(client.getResource(PATH));
+        expect(unlogged).toMatchObject({ status: 503, text: expect.stringMatching(/AUDIT_UNAVAILABLE/) });
+        expect(await statusOf(kbs.client('app').getToken())).toMatchObject({ status: 503 });
+      });
+      await siegel.ready();
+      expect((await client.getResource(PATH)).toString()).toBe(TEXT);
+      await siegel.frozen('quote-verifier', async () => {
+        const unverified = await statusOf(kbs.client('app').getToken());
+        expect(unverified).toMatchObject({
+          status: 503,
+          headers: { 'retry-after': '1' },
+          text: expect.stringMatching(/VERIFIER_UNAVAILABLE/),
+        });
+        // What was attested before needs no verifier.
+        expect((await client.getResource(PATH)).toString()).toBe(TEXT);
+      });
+    });
   });
 
   it('never wrote a secret to a log', () => {

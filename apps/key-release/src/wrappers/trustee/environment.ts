@@ -1,4 +1,4 @@
-import { flag, port } from '#platform';
+import { ConfigurationError, flag, port } from '#platform';
 import { z } from 'zod';
 
 /** Variables of this wrapper; docs/wrappers/trustee.md says what each means to an operator. */
@@ -15,7 +15,13 @@ export const trusteeEnvironment = {
     .max(900)
     .default(300)
     .describe('For the handshake, and after it for reading resources by cookie or token'),
-  SIEGEL_TRUSTEE_MAX_SESSIONS: z.coerce.number().int().min(1).max(1_000_000).default(50_000),
+  SIEGEL_TRUSTEE_MAX_SESSIONS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(10_000)
+    .describe('Sessions that have attested and not expired; each takes about 10 KB'),
   SIEGEL_TRUSTEE_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(65_536).default(1_024),
   SIEGEL_TRUSTEE_ADMIN_FILE: z
     .string()
@@ -26,3 +32,28 @@ export const trusteeEnvironment = {
     .optional()
     .describe('Workload that evidence of the sample attester stands for; only with SIEGEL_SIMULATION'),
 };
+
+/** What no variable can say by itself. @throws ConfigurationError which names the variable */
+export function requireTrusteeSettings(environment: {
+  readonly SIEGEL_SIMULATION: boolean;
+  readonly SIEGEL_TRUSTEE_TLS: boolean;
+  readonly SIEGEL_TRUSTEE_ADMIN_FILE?: string | undefined;
+  readonly SIEGEL_TRUSTEE_SAMPLE_WORKLOAD?: string | undefined;
+}): void {
+  if (environment.SIEGEL_TRUSTEE_SAMPLE_WORKLOAD !== undefined && !environment.SIEGEL_SIMULATION) {
+    throw new ConfigurationError([
+      {
+        variable: 'SIEGEL_TRUSTEE_SAMPLE_WORKLOAD',
+        message: 'sample evidence proves nothing: it is accepted only with SIEGEL_SIMULATION',
+      },
+    ]);
+  }
+  if (environment.SIEGEL_TRUSTEE_ADMIN_FILE !== undefined && !environment.SIEGEL_TRUSTEE_TLS) {
+    throw new ConfigurationError([
+      {
+        variable: 'SIEGEL_TRUSTEE_ADMIN_FILE',
+        message: 'administration needs SIEGEL_TRUSTEE_TLS: without it tokens and resources could be read',
+      },
+    ]);
+  }
+}

@@ -1,5 +1,5 @@
 import type { MeshCa } from '#pki';
-import { ConfigurationError, HealthRegistry, METRICS } from '#platform';
+import { HealthRegistry, METRICS } from '#platform';
 import {
   Inject,
   Injectable,
@@ -13,6 +13,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
 import { MESH_CA } from '../../../pipeline/certificate-issuance.js';
 import { serverIdentity, type ServerIdentity } from '../../../tls/server-identity.js';
+import { requireTrusteeSettings } from '../environment.js';
 import { KbsError, kbsErrorOf, type KbsErrorKind } from '../protocol/kbs-error.js';
 import { send, sendError } from './answer.js';
 import { KbsEndpoints } from './kbs-endpoints.js';
@@ -57,7 +58,7 @@ export class KbsListener implements OnApplicationBootstrap, OnModuleDestroy {
         this.set(endpoints.sessions.size);
       },
     });
-    requireSettings(environment);
+    requireTrusteeSettings(environment);
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -126,7 +127,9 @@ export class KbsListener implements OnApplicationBootstrap, OnModuleDestroy {
       send(response, await this.endpoints.answer(target, request));
     } catch (thrown) {
       const error = kbsErrorOf(thrown, kindOf(target));
-      if (error.status === 500) this.log.error({ msg: 'request failed', err: causeOf(error) });
+      // A peer that breaks off is no failure of ours.
+      if (error.status === 500 && !response.destroyed)
+        this.log.error({ msg: 'request failed', err: causeOf(error) });
       sendError(response, error);
     }
     this.requests.inc({ target: target?.kind ?? 'unknown', status: response.statusCode });
@@ -139,29 +142,10 @@ const optionsOf = ({ cert, key }: ServerIdentity): ServerOptions => ({
   key,
   minVersion: 'TLSv1.2',
   honorCipherOrder: true,
+  handshakeTimeout: REQUEST_TIMEOUT_MS,
 });
 
 const kindOf = (target: Target | undefined): KbsErrorKind =>
   target?.kind === 'resource' ? 'PolicyDeny' : 'AttestationError';
 
 const causeOf = ({ cause }: KbsError): unknown => (cause as Error | undefined)?.cause ?? cause;
-
-function requireSettings(environment: KeyReleaseEnvironment): void {
-  const { SIEGEL_TRUSTEE_SAMPLE_WORKLOAD: sample, SIEGEL_SIMULATION: simulation } = environment;
-  if (environment.SIEGEL_TRUSTEE_ADMIN_FILE !== undefined && !environment.SIEGEL_TRUSTEE_TLS) {
-    throw new ConfigurationError([
-      {
-        variable: 'SIEGEL_TRUSTEE_ADMIN_FILE',
-        message: 'administration needs SIEGEL_TRUSTEE_TLS: without it tokens and resources could be read',
-      },
-    ]);
-  }
-  if (sample !== undefined && !simulation) {
-    throw new ConfigurationError([
-      {
-        variable: 'SIEGEL_TRUSTEE_SAMPLE_WORKLOAD',
-        message: 'sample evidence proves nothing: it is accepted only with SIEGEL_SIMULATION',
-      },
-    ]);
-  }
-}
