@@ -42,6 +42,10 @@ export const auditEnvironment = serviceEnvironment.extend({
     .pipe(z.number().min(1_500).max(60_000))
     .default(2_000)
     .describe('Time without a sign of the replica that sequences after which another takes over'),
+  SIEGEL_AUDIT_TILES_BLOB_FILE: z
+    .string()
+    .optional()
+    .describe('JSON: the container of Azure Blob Storage for tiles and checkpoints, instead of a folder'),
   SIEGEL_AUDIT_TILES_DIR: z
     .string()
     .optional()

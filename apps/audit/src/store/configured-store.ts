@@ -1,5 +1,7 @@
+import { ConfigurationError } from '#platform';
 import { join } from 'node:path';
 import type { AuditEnvironment } from '../audit-environment.js';
+import { readBlobFile } from '../tree/blob-settings.js';
 import type { TileSettings } from '../tree/tile-store.js';
 import { readPostgresUrl } from './postgres/connection.js';
 import type { StoreSettings } from './store-settings.js';
@@ -13,7 +15,14 @@ export function storeOf(environment: AuditEnvironment): StoreSettings {
   return { kind: 'postgres', postgres: { url: readPostgresUrl(file), partition } };
 }
 
-/** Where the logs are published. */
-export function tilesOf({ SIEGEL_AUDIT_TILES_DIR, SIEGEL_STATE_DIR }: AuditEnvironment): TileSettings {
-  return { kind: 'folder', folder: SIEGEL_AUDIT_TILES_DIR ?? join(SIEGEL_STATE_DIR, 'tree') };
+/** Where the logs are published. @throws ConfigurationError */
+export function tilesOf(environment: AuditEnvironment): TileSettings {
+  const { SIEGEL_AUDIT_TILES_DIR: folder, SIEGEL_AUDIT_TILES_BLOB_FILE: file } = environment;
+  if (file === undefined)
+    return { kind: 'folder', folder: folder ?? join(environment.SIEGEL_STATE_DIR, 'tree') };
+  if (folder !== undefined)
+    throw new ConfigurationError([
+      { variable: 'SIEGEL_AUDIT_TILES_BLOB_FILE', message: 'excludes SIEGEL_AUDIT_TILES_DIR' },
+    ]);
+  return { kind: 'blob', blob: readBlobFile(file) };
 }

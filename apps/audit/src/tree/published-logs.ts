@@ -7,6 +7,8 @@ import { CHECKPOINT, type TileStore, openTileStore } from './tile-store.js';
 /** The logs as they are published: tiles and checkpoint on the disk. */
 @Injectable()
 export class PublishedLogs {
+  private readonly stores = new Map<string, TileStore>();
+
   constructor(@Inject(AuditLog) private readonly audit: AuditLog) {}
 
   /** The log of this name, the first one without a name. @throws SiegelError NOT_FOUND */
@@ -18,7 +20,9 @@ export class PublishedLogs {
   }
 
   storage(log: OwnLog): TileStore {
-    return openTileStore(this.audit.tiles, log);
+    const known = this.stores.get(log.name) ?? openTileStore(this.audit.tiles, log);
+    this.stores.set(log.name, known);
+    return known;
   }
 
   /** The signed note; what witnesses added to it may come a moment later. @throws SiegelError NOT_FOUND */

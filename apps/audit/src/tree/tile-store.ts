@@ -1,6 +1,9 @@
 import type { TileStorage } from '#transparency';
 import { join } from 'node:path';
 import type { OwnLog } from '../own-log.js';
+import { openContainer } from './blob-container.js';
+import type { BlobSettings } from './blob-settings.js';
+import { BlobTileStorage } from './blob-tile-storage.js';
 import { FileTileStorage } from './file-tile-storage.js';
 
 /** Where in a tile store the signed checkpoint is; everything else in it is a tile. */
@@ -22,9 +25,11 @@ export interface TileStore extends TileStorage {
 }
 
 /** Which store, as it can be handed to a thread. */
-export type TileSettings = { kind: 'folder'; folder: string };
+export type TileSettings = { kind: 'folder'; folder: string } | { kind: 'blob'; blob: BlobSettings };
 
 /** The store of one log's tiles. */
 export function openTileStore(settings: TileSettings, log: Pick<OwnLog, 'name'>): TileStore {
-  return new FileTileStorage(join(settings.folder, log.name));
+  if (settings.kind === 'folder') return new FileTileStorage(join(settings.folder, log.name));
+  const { blob } = settings;
+  return new BlobTileStorage(() => openContainer(blob), `${blob.prefix}${log.name}/`);
 }
