@@ -71,7 +71,11 @@ describe('a key that the evidence does not bind, or that is none', () => {
     );
   });
 
-  it.each(['unknown', '', 'constructor', '__proto__', 'SHA256-SPKI'])(
+  it.each([undefined, null, 7])('by no convention: %j', async (binding) => {
+    await refusals.expectDenied(await post(valid({ binding })), 'REQUEST_MALFORMED', 'REQUEST_MALFORMED');
+  });
+
+  it.each(['unknown', '', 'constructor', '__proto__', 'SHA256-SPKI', 'x'.repeat(33)])(
     'by the convention %j',
     async (binding) => {
       await refusals.expectDenied(await post(valid({ binding })), 'BINDING_UNKNOWN', 'BINDING_UNKNOWN');
@@ -175,7 +179,11 @@ describe('a key that the evidence does not bind, or that is none', () => {
   it('an X25519 key cannot carry the certificate that the workload gets', async () => {
     const key = PublicKey.fromKeyObject(generateKeyPairSync('x25519').publicKey);
     const quote = quoteFor('app', key);
-    const answer = await post({ evidence: quote.toString('base64url'), publicKey: { jwk: key.jwk } });
+    const answer = await post({
+      evidence: quote.toString('base64url'),
+      publicKey: { jwk: key.jwk },
+      binding: 'sha256-spki',
+    });
     await refusals.expectDenied(answer, 'PUBLIC_KEY_INVALID', 'PUBLIC_KEY_INVALID');
   });
 
@@ -190,6 +198,7 @@ describe('a key that the evidence does not bind, or that is none', () => {
     const answer = await post({
       evidence: quoteFor('keyless', key).toString('base64url'),
       publicKey: { spki: key.spki.toString('base64url') },
+      binding: 'sha256-spki',
     });
     expect(answer.status).toBe(200);
     const { plaintext } = openJwe((answer.body as { release: string }).release, privateKey);

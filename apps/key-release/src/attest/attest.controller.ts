@@ -32,7 +32,9 @@ export class AttestController {
   async attest(
     @Body({
       schema: AttestRequest,
-      pipes: [schemaPipe('REQUEST_MALFORMED', { evidence: 'EVIDENCE_TOO_LARGE' })],
+      pipes: [
+        schemaPipe('REQUEST_MALFORMED', { evidence: 'EVIDENCE_TOO_LARGE', binding: 'BINDING_UNKNOWN' }),
+      ],
     })
     body: AttestRequest,
     @Req() request: FastifyRequest,

@@ -21,8 +21,8 @@ describe('the binding of a request', () => {
     }
   });
 
-  it('is sha256-spki where none is named, and refused where it is unknown or empty', () => {
-    expect(presentedBinding(request({}))).toEqual({ convention: 'sha256-spki' });
+  it('is refused where it is absent, unknown or empty', () => {
+    expect(AttestRequest.safeParse({ evidence: 'AAAA', publicKey: { spki: 'AAAA' } }).success).toBe(false);
     for (const binding of ['', 'md5-spki', 'constructor', 'SHA256-SPKI']) {
       expect(() => presentedBinding(request({ binding }))).toThrow(
         expect.objectContaining({ code: 'BINDING_UNKNOWN' }),

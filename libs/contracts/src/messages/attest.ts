@@ -28,7 +28,7 @@ export const AttestRequest = z
         (key) => (key.jwk === undefined) !== (key.spki === undefined),
         'exactly one of "jwk" and "spki"',
       ),
-    binding: z.string().max(32).default('sha256-spki').describe('Binding convention of report_data.'),
+    binding: z.string().max(32).describe('Binding convention of report_data.'),
     challenge: z
       .string()
       .max(256)
