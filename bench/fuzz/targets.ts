@@ -28,11 +28,13 @@ import {
 import { marblerun } from '#policy';
 import { issueCrl, SimulatedSgx, type QuoteRequest, type SimulatedBundle } from '#simulator';
 import { emAppRequests } from './em-app-seeds.js';
+import { maaTargets } from './maa-targets.js';
 import { marbleRunManifests } from './marblerun-seeds.js';
 import { raTlsCertificates } from './ra-tls-seeds.js';
 import { writeNumber, type Mutation } from './byte-mutations.js';
 import { mutateDer } from './der-mutations.js';
 import { insertWord, mutateJson, mutateLines, repeatKey } from './text-mutations.js';
+import { trusteeTargets } from './trustee-targets.js';
 
 /** One parser under test. */
 export interface Target {
@@ -197,6 +199,8 @@ export function buildTargets(seed: string): Target[] {
           .join(' ') || undefined,
       share: 1,
     },
+    ...maaTargets(quotes[0] as Buffer, json),
+    ...trusteeTargets(seed, quotes[0] as Buffer, json),
     {
       name: 'pck-certificate',
       seeds: certificates.slice(4),
