@@ -16,6 +16,7 @@ function sgxClaims(quote: Quote, body: SgxReportBody): QuoteClaims {
   return {
     tee: 'sgx',
     quoteVersion: quote.version,
+    qeId: quote.userData.toString('hex', 0, 16),
     mrenclave: raw.toString('hex', 64, 96),
     mrsigner: raw.toString('hex', 128, 160),
     isvProdId: body.isvProdId,
@@ -37,6 +38,7 @@ function tdxClaims(quote: Quote, body: TdReportBody): QuoteClaims {
   return {
     tee: 'tdx',
     quoteVersion: quote.version,
+    qeId: quote.userData.toString('hex', 0, 16),
     mrtd: raw.toString('hex', 136, 184),
     rtmr0: raw.toString('hex', 328, 376),
     rtmr1: raw.toString('hex', 376, 424),

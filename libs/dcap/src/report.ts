@@ -70,6 +70,9 @@ export interface VerificationReport {
   /** The 64 bytes that the enclave put into its report. */
   readonly reportData?: string;
 
+  /** The quoting enclave's identifier of its machine: user data of the quote's header, first 16 bytes. */
+  readonly qeId?: string;
+
   readonly fmspc?: string;
   readonly pceId?: string;
   /** SHA-256 of the PPID: identifies the platform without disclosing the PPID. */

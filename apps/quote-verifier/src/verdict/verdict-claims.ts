@@ -122,6 +122,7 @@ function quoteClaims(report: VerificationReport): QuoteClaims | undefined {
     debug,
     reportData,
     fmspc,
+    qeId: report.qeId,
     ppidSha256: report.ppidSha256,
     platformInstanceId: report.platformInstanceId,
     sgxType: report.sgxType,

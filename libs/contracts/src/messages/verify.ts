@@ -60,6 +60,8 @@ export const QuoteClaims = z.object({
   debug: z.boolean(),
   reportData: hex(64),
   fmspc: hex(6),
+  /** The quoting enclave's identifier of its machine: the first 16 bytes of user data in the quote's header. */
+  qeId: hex(16).optional(),
   ppidSha256: hex(32).optional(),
   platformInstanceId: hex(16).optional(),
   sgxType: z.string().optional(),

@@ -31,6 +31,8 @@ export interface AttestedClaims {
   readonly mrOwner?: string | undefined;
   readonly mrOwnerConfig?: string | undefined;
   readonly mrServiceTd?: string | undefined;
+  /** The quoting enclave's identifier of its machine. */
+  readonly qeId?: string | undefined;
   readonly ppidSha256?: string | undefined;
   readonly platformInstanceId?: string | undefined;
   readonly sgxType?: string | undefined;

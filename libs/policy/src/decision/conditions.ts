@@ -61,6 +61,20 @@ export function atLeast(name: string, denial: DenialCode, floor: number, read: R
   };
 }
 
+/** The claim is a number not above the ceiling. An absent claim, NaN included, is above every ceiling. */
+export function atMost(name: string, denial: DenialCode, ceiling: number, read: Read<number>): Rule {
+  return {
+    name,
+    denial,
+    expected: `<= ${ceiling}`,
+    actual: ({ claims }) => read(claims) ?? null,
+    holds: ({ claims }) => {
+      const value = read(claims);
+      return value !== undefined && value <= ceiling;
+    },
+  };
+}
+
 /** The claim is known and equals the value. */
 export function exactly(
   name: string,

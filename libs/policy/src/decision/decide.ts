@@ -128,6 +128,7 @@ const MESSAGES: Readonly<Record<DenialCode, string>> = {
   WORKLOAD_NOT_VALID_NOW: 'the workload is not valid now',
   ISV_PROD_ID_NOT_ALLOWED: 'the product is not allowed',
   ISV_SVN_TOO_LOW: 'the security version is too low',
+  ISV_SVN_TOO_HIGH: 'the security version is too high',
   CONFIGURATION_NOT_ALLOWED: 'the configuration is not allowed',
   DEBUG_ENCLAVE: 'debug enclaves are not accepted',
   TCB_STATUS_NOT_ACCEPTED: 'the TCB status of the platform is not accepted',

@@ -1,6 +1,6 @@
 import type { Identity } from '../manifest/identity-schema.js';
 import type { AttestedClaims } from './claims.js';
-import { atLeast, exactly, oneOf } from './conditions.js';
+import { atLeast, atMost, exactly, oneOf } from './conditions.js';
 import type { Rule } from './conditions.js';
 
 /** One entry of a workload's identity, compiled. */
@@ -23,7 +23,7 @@ export function compileIdentity(identity: Identity): IdentityVariant {
   const rules: Rule[] = [];
   const add = (rule: Rule | undefined) => rule && rules.push(rule);
   const set = (
-    field: Exclude<keyof Identity, 'isvprodid' | 'isvsvn' | 'configsvn' | 'claims'>,
+    field: Exclude<keyof Identity, 'isvprodid' | 'isvsvn' | 'isvsvnMax' | 'configsvn' | 'claims'>,
     denial: Rule['denial'],
     read: (claims: AttestedClaims) => string | undefined,
   ) => {
@@ -52,7 +52,7 @@ export function compileIdentity(identity: Identity): IdentityVariant {
     );
   }
   set('mrservicetd', 'MEASUREMENT_NOT_ALLOWED', (claims) => claims.mrServiceTd);
-  const { isvprodid, isvsvn, configsvn } = identity;
+  const { isvprodid, isvsvn, isvsvnMax, configsvn } = identity;
   if (isvprodid !== undefined) {
     const values = typeof isvprodid === 'number' ? [isvprodid] : isvprodid;
     add(oneOf('identity.isvprodid', 'ISV_PROD_ID_NOT_ALLOWED', values, (claims) => claims.isvProdId));
@@ -61,6 +61,8 @@ export function compileIdentity(identity: Identity): IdentityVariant {
   set('isvfamilyid', 'ISV_PROD_ID_NOT_ALLOWED', (claims) => claims.isvFamilyId);
   if (isvsvn !== undefined)
     add(atLeast('identity.isvsvn', 'ISV_SVN_TOO_LOW', isvsvn, (claims) => claims.isvSvn));
+  if (isvsvnMax !== undefined)
+    add(atMost('identity.isvsvnMax', 'ISV_SVN_TOO_HIGH', isvsvnMax, (claims) => claims.isvSvn));
   set('configid', 'CONFIGURATION_NOT_ALLOWED', (claims) => claims.configId);
   if (configsvn !== undefined)
     add(atLeast('identity.configsvn', 'ISV_SVN_TOO_LOW', configsvn, (claims) => claims.configSvn));

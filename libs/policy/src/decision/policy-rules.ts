@@ -133,11 +133,12 @@ function tcbRules(tcb: TcbPolicy): Rule[] {
 function platformRules(platform: PlatformPolicy): Rule[] {
   const rules: Rule[] = [];
   const denial = 'PLATFORM_NOT_ALLOWED';
-  const { fmspc, instanceIds, ppids, sgxTypes, dynamicPlatform, cachedKeys, smt } = platform;
+  const { fmspc, instanceIds, ppids, qeIds, sgxTypes, dynamicPlatform, cachedKeys, smt } = platform;
   if (fmspc) rules.push(oneOf('platform.fmspc', denial, fmspc, (claims) => claims.fmspc));
   if (instanceIds)
     rules.push(oneOf('platform.instanceIds', denial, instanceIds, (claims) => claims.platformInstanceId));
   if (ppids) rules.push(oneOf('platform.ppids', denial, ppids, (claims) => claims.ppidSha256));
+  if (qeIds) rules.push(oneOf('platform.qeIds', denial, qeIds, (claims) => claims.qeId));
   if (sgxTypes) rules.push(oneOf<string>('platform.sgxTypes', denial, sgxTypes, (claims) => claims.sgxType));
   if (dynamicPlatform === 'deny')
     rules.push(exactly('platform.dynamicPlatform', denial, false, (claims) => claims.dynamicPlatform));

@@ -58,7 +58,7 @@ function acceptsSgx({ identity }: Workload): boolean {
 }
 
 function lintPlatform(platform: NonNullable<Workload['platform']>, path: PathStep[], report: Report): void {
-  for (const field of ['fmspc', 'instanceIds', 'ppids', 'sgxTypes'] as const)
+  for (const field of ['fmspc', 'instanceIds', 'ppids', 'qeIds', 'sgxTypes'] as const)
     duplicates(platform[field], [...path, field], report);
 }
 

@@ -22,6 +22,7 @@ export const IdentitySchema = z
       .optional()
       .describe('Accepted ISVPRODID, the product of a signer: a number or a list'),
     isvsvn: SVN.optional().describe('Lowest accepted ISVSVN, the security version'),
+    isvsvnMax: SVN.optional().describe('Highest accepted ISVSVN'),
     configid: list(text(FORMATS.bytes64), 64)
       .optional()
       .describe('Accepted CONFIGID (KSS), chosen at enclave start'),
@@ -53,6 +54,7 @@ export const SGX_FIELDS = [
   'mrsigner',
   'isvprodid',
   'isvsvn',
+  'isvsvnMax',
   'configid',
   'configsvn',
   'isvextprodid',

@@ -63,6 +63,9 @@ export const PlatformSchema = z.strictObject({
     .optional()
     .describe('Accepted platform instance IDs (PCK certificate)'),
   ppids: list(text(FORMATS.sha256), 4096).optional().describe('Accepted machines: SHA-256 of the PPID'),
+  qeIds: list(text(FORMATS.bytes16), 4096)
+    .optional()
+    .describe('Accepted machines: identifier of the quoting enclave (SCONE: INTEL_QE_ID)'),
   sgxTypes: list(z.enum(SGX_TYPES), SGX_TYPES.length)
     .optional()
     .describe('Accepted kinds of memory protection'),
