@@ -113,7 +113,7 @@ export class CoordinatorHost {
         quoteSigner,
         operators: Operators.of(coordinator.settings, ADMIN_TOKEN),
       }),
-      { timeoutMs: 2_000, maxConnections: 64 },
+      { timeoutMs: 1_000, maxConnections: 64 },
     );
     this.port = await this.listener.listen(this.port, '127.0.0.1');
   }

@@ -11,7 +11,9 @@ import {
 } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { ADMIN_TOKEN, CoordinatorHost } from '../../../../../../test/marblerun/coordinator-host.js';
 import {
   type Answer,
@@ -301,6 +303,15 @@ describe('the listener', () => {
       headers: { 'content-length': '10' },
     });
     expect(slow.status).toBe(408);
+    const mute = connectTls({
+      port: host.port,
+      host: '127.0.0.1',
+      servername: 'one.example',
+      rejectUnauthorized: false,
+    });
+    mute.write('GET / HTTP/1.1\r\n');
+    mute.resume().on('error', () => undefined);
+    await once(mute, 'close');
     expect(host.deployment('one').state).toBe('AcceptingManifest');
   });
 });

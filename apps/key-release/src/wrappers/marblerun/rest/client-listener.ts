@@ -5,6 +5,7 @@ import {
   type Http2SecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
 } from 'node:http2';
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { CertifiedKey } from '../interface.js';
@@ -64,6 +65,13 @@ export class ClientListener {
     );
     this.server.maxConnections = options.maxConnections;
     this.server.setTimeout(options.timeoutMs * 3);
+    // An answer that takes its time (keys are being made) is no idle connection.
+    this.server.on('timeout', (idle: TLSSocket | ServerHttp2Session) => {
+      const socket = 'goaway' in idle ? (idle.socket as TLSSocket) : idle;
+      if (!busy.has(socket)) idle.destroy();
+    });
+    // Of its HTTP/1.1 side, which its types do not show.
+    Object.assign(this.server, { headersTimeout: options.timeoutMs, requestTimeout: options.timeoutMs * 3 });
     this.server.on('secureConnection', (socket: TLSSocket) => {
       this.open.add(socket);
       socket.on('close', () => this.open.delete(socket)).on('error', () => undefined);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { CoordinatorHost } from '../../../../../../test/marblerun/coordinator-host.js';
 import { call } from '../../../../../../test/marblerun/rest-client.js';
 import { verify, X509Certificate } from 'node:crypto';
@@ -178,6 +178,43 @@ describe('a whole update', () => {
     const { manifest: inForce, authority } = coordinator.requireManifest();
     const root = new X509Certificate(authority.root.certificate);
     expect(verify('sha256', next, root.publicKey, inForce.signature)).toBe(true);
+  });
+});
+
+describe('an update that cannot be brought into force', () => {
+  it('is dropped, told and logged; the manifest in force stays', async () => {
+    await set(manifest({ Config: { UpdateThreshold: 2 } }));
+    const before = coordinator.snapshot();
+    const next = manifest({ Config: { UpdateThreshold: 1 } });
+    await initiate(next, 'ann');
+    const generate = jest.spyOn(coordinator.ports.works, 'generate');
+    generate.mockRejectedValueOnce(new Error('no randomness'));
+    await expect(acknowledgeUpdate(coordinator, next, user('ben'))).rejects.toThrow('no randomness');
+    generate.mockRestore();
+    expect(coordinator.current?.pending).toBeUndefined();
+    expect(coordinator.snapshot()).toBe(before);
+    expect(coordinator.current?.log.at(-1)).toContain('cancelled due to error during apply');
+    expect(host.events.at(-1)).toMatchObject({
+      type: 'coordinator.manifest',
+      outcome: 'alert',
+      reason: { code: 'UPDATE_FAILED', message: 'no randomness' },
+      data: { step: 'failed' },
+    });
+    expect((await initiate(next, 'ann')).missing).toBe(1);
+    expect((await acknowledgeUpdate(coordinator, next, user('cat'))).missing).toBe(0);
+  });
+});
+
+describe('a deployment that must not be persistent', () => {
+  it('forgets its manifest and secrets with the process, and keeps its root', async () => {
+    await set(manifest({ Config: { SealMode: 'Disabled' } }));
+    await writeSecrets(coordinator, new Map([['plain', key('words')]]), user('ann'));
+    const { root } = coordinator.authority;
+    await host.restart();
+    coordinator = host.deployment('one');
+    expect(coordinator.state).toBe('AcceptingManifest');
+    expect(coordinator.authority.root.pem).toBe(root.pem);
+    expect(coordinator.current?.stored.size).toBe(0);
   });
 });
 
