@@ -13,13 +13,22 @@ import {
 } from './occlum/aecs-client.js';
 import { measured } from './harness/index.js';
 import { maaInit, readToken } from './occlum/maa-init.js';
-import { askRaw, checkServer, decodeReply, getSecret, getSecretByGrpcJs } from './occlum/ratls-client.js';
+import { CoreClient } from './occlum/core-client.js';
+import {
+  askRaw,
+  checkServer,
+  decodeReply,
+  getSecret,
+  getSecretByGrpcJs,
+  replyText,
+  secretRequest,
+} from './occlum/ratls-client.js';
+import { INVALID_ARGUMENT, pemOf, REPORTS, UNREADABLE_REPORTS } from './occlum/refused-reports.js';
 import { certificateWith, ecKeys, rsaKeys } from './ra-tls/certificate-builder.js';
 import { type ClientIdentity, identityIn } from './ra-tls/dialect-identities.js';
 
 jest.setTimeout(120_000);
 
-const INVALID_ARGUMENT = 3;
 const DEADLINE_EXCEEDED = 4;
 const DENIED = 7;
 const EXHAUSTED = 8;
@@ -35,12 +44,6 @@ describe('Occlum', () => {
   });
   afterAll(() => occlum?.stop());
 
-  const REPORTS: readonly (readonly [string, string, string, QuoteRequest, PlatformOptions])[] = [
-    ['a wrong measurement', 'stranger', 'MEASUREMENT_NOT_ALLOWED', {}, {}],
-    ['a debug enclave', 'app', 'DEBUG_ENCLAVE', { debug: true } as QuoteRequest, {}],
-    ['an SVN below the floor', 'newer', 'ISV_SVN_TOO_LOW', {}, {}],
-    ['a TCB below policy', 'app', 'TCB_STATUS_NOT_ACCEPTED', {}, { name: 'old', tcbStatus: 'OutOfDate' }],
-  ];
   const revokedMachine = (name: string, fmspc: string): PlatformOptions => {
     const machine = { name, fmspc };
     const { sgx } = occlum.siegel.machines;
@@ -48,6 +51,19 @@ describe('Occlum', () => {
     occlum.siegel.machines.addBundle(name, sgx.collateral({ fmspc, revokedPcks: [serial] }));
     return machine;
   };
+
+  const core = CoreClient.find();
+  (core ? it : it.skip)("both protocols by gRPC's C core, where it is installed", async () => {
+    const { aecsPort, ratlsPort } = occlum;
+    const aecs = new AecsClient(
+      (path, request) => core!.call(aecsPort, path, request),
+      occlum.quoting('app'),
+    );
+    expect(await aecs.getSecret('service1', 'key')).toEqual(KEY_32);
+    const who = identityIn('occlum', occlum.quoting('app'));
+    const reply = await core!.call(ratlsPort, '/ratls.GrSecret/GetSecret', secretRequest('key'), who);
+    expect(decodeReply(replyText(reply))).toEqual(KEY_32);
+  });
 
   describe('--init-ra aecs', () => {
     const aecs: Transport = (path, request) => callAecs(occlum.aecsPort, path, request);
@@ -151,32 +167,7 @@ describe('Occlum', () => {
         expect(await denied(() => client('app', changes).getSecret('s', 'file'))).toBe(code);
       });
 
-      it.each<readonly [string, number, string, AecsChanges]>([
-        [
-          'another report version',
-          INVALID_ARGUMENT,
-          'AECS_REPORT_UNSUPPORTED',
-          { report: { version: '2.0' } },
-        ],
-        [
-          'a report of another service',
-          INVALID_ARGUMENT,
-          'AECS_REPORT_UNSUPPORTED',
-          { report: { type: 'Uas' } },
-        ],
-        ['another platform', INVALID_ARGUMENT, 'AECS_REPORT_UNSUPPORTED', { report: { platform: 'CSV' } }],
-        ['nested reports', INVALID_ARGUMENT, 'AECS_REPORT_UNSUPPORTED', { report: { nested: '{}' } }],
-        ['no JSON', INVALID_ARGUMENT, 'AECS_REPORT_MALFORMED', { report: { json: '{' } }],
-        ['no quote', INVALID_ARGUMENT, 'AECS_REPORT_MALFORMED', { report: { json: '{"b64_quote":""}' } }],
-        ['a key of SM2', INVALID_ARGUMENT, 'AECS_KEY_UNSUPPORTED', { pem: '-----BEGIN PUBLIC KEY-----\n' }],
-        ['a key that is too short', INVALID_ARGUMENT, 'KEY_WEAK', { pem: pemOf(rsaKeys(1024)) }],
-        [
-          'no key at all',
-          INVALID_ARGUMENT,
-          'KEY_MALFORMED',
-          { pem: '-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n' },
-        ],
-      ])('%s', async (_what, status, code, changes) => {
+      it.each(UNREADABLE_REPORTS)('%s', async (_what, status, code, changes) => {
         const attempt = () => client('app', changes).getSecret('s', 'file');
         expect(await denied(attempt, status)).toBe(code);
       });
@@ -378,7 +369,3 @@ describe('Occlum', () => {
     });
   });
 });
-
-function pemOf({ publicKey }: ReturnType<typeof rsaKeys>): string {
-  return publicKey.export({ type: 'pkcs1', format: 'pem' }) as string;
-}
