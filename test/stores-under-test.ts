@@ -48,6 +48,8 @@ export interface StoreUnderTest {
   close(): Promise<void>;
 }
 
+export type MakeStore = (partition?: PostgresSettings['partition']) => Promise<StoreUnderTest>;
+
 /** Every event of the service itself, oldest first. */
 export async function ownEvents(store: StoreUnderTest): Promise<AuditEvent[]> {
   const found: AuditEvent[] = [];
@@ -136,7 +138,7 @@ export async function takeOver(
 export async function postgresStore(
   url: string,
   privateKey: KeyObject,
-  partition: PostgresSettings['partition'] = 'day',
+  partition: PostgresSettings['partition'] = 'month',
 ): Promise<StoreUnderTest & { database: PostgresDatabase }> {
   const settings = { name: 'test', connections: 4, statementTimeoutMs: 20_000 };
   const database = new PostgresDatabase({ url, partition }, settings);

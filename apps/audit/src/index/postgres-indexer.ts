@@ -2,10 +2,17 @@ import { leafHash } from '#transparency';
 import { sql } from 'kysely';
 import { FencedError } from '../store/fenced-error.js';
 import type { PostgresDatabase } from '../store/postgres/database.js';
-import { type IndexedEvent, leafDigest, parseEntry, sessionDigest } from './indexed-fields.js';
+import { DIGESTED_FACTS, NAMED_FACTS } from './facts.js';
+import { fieldValues } from './field-values.js';
+import { type IndexedEvent, leafDigest, parseEntry, sessionDigest, valueDigest } from './indexed-fields.js';
 import { reasonText, wordsOf } from './reason-words.js';
 
 const PAGE = 512;
+const NAMES = Object.values(NAMED_FACTS);
+const DIGESTS = Object.values(DIGESTED_FACTS);
+const FACTS = [...Object.keys(NAMED_FACTS), ...Object.keys(DIGESTED_FACTS)];
+const FACT_COLUMNS = sql.join(FACTS.map((column) => sql.id(column)));
+const FACT_VALUES = sql.join(FACTS.map((column) => sql.id('e', column)));
 /** No query has a longer word (query-schema.ts), and tsvector takes none above 2 KB. */
 const MAX_WORD = 200;
 
@@ -43,12 +50,16 @@ export class PostgresIndexer {
     const texts = (value: (event: IndexedEvent) => string | undefined) =>
       events.map((event) => storable(value(event)));
     const sessions = events.map(({ session }) => (session === undefined ? null : sessionDigest(session)));
+    const facts = [
+      ...NAMES.map((path) => sql`${texts((event) => fieldValues(event, path)[0])}::text[]`),
+      ...DIGESTS.map((path) => sql`${digests(events, path)}::bigint[]`),
+    ];
     const { rows: written } = await sql<{ fenced: number }>`
       WITH fence AS (SELECT one FROM sequencer WHERE term = ${this.term}), added AS (
         INSERT INTO events (pos, time, id, log_id, idx, tenant, type, outcome, emitter, reason, workload, mrenclave,
-          tcb, session, leaf, words)
+          tcb, session, leaf, ${FACT_COLUMNS}, words)
         SELECT e.pos, e.time, e.id, e.log_id, e.idx, e.tenant, e.type, e.outcome, e.emitter, e.reason, e.workload,
-          e.mrenclave, e.tcb, e.session, e.leaf, array_to_tsvector(string_to_array(e.words, ' '))
+          e.mrenclave, e.tcb, e.session, e.leaf, ${FACT_VALUES}, array_to_tsvector(string_to_array(e.words, ' '))
         FROM fence, unnest(
           ${rows.map(({ pos }) => pos)}::bigint[], ${rows.map(({ time }) => time)}::bigint[],
           ${texts(({ id }) => id)}::uuid[], ${rows.map(({ log_id }) => log_id)}::int[],
@@ -57,9 +68,9 @@ export class PostgresIndexer {
           ${texts(({ emitter }) => emitter.name)}::text[], ${texts(({ reason }) => reason?.code)}::text[],
           ${texts(({ workload }) => workload)}::text[], ${texts(({ mrenclave }) => mrenclave)}::text[],
           ${texts(({ tcbStatus }) => tcbStatus)}::text[], ${sessions}::bigint[],
-          ${rows.map(({ entry }) => leafDigest(leafHash(entry)))}::bigint[], ${events.map(searchable)}::text[]
+          ${rows.map(({ entry }) => leafDigest(leafHash(entry)))}::bigint[], ${sql.join(facts)}, ${events.map(searchable)}::text[]
         ) AS e(pos, time, id, log_id, idx, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session,
-          leaf, words)
+          leaf, ${FACT_COLUMNS}, words)
         ON CONFLICT (pos, time) DO NOTHING
       ) SELECT count(*)::int AS fenced FROM fence`.execute(this.database.query);
     if (written[0]?.fenced !== 1) throw new FencedError('the log is sequenced by another process now');
@@ -82,6 +93,12 @@ export async function indexedPosition({ query }: PostgresDatabase): Promise<numb
 /** PostgreSQL's text has no U+0000; the event itself is kept as it is. */
 export const storable = (text: string | undefined): string | null =>
   text === undefined ? null : text.replaceAll('\0', '\ufffd');
+
+const digests = (events: readonly IndexedEvent[], path: string): (number | null)[] =>
+  events.map((event) => {
+    const [value] = fieldValues(event, path);
+    return value === undefined ? null : valueDigest(value);
+  });
 
 /** The lexemes, separated by spaces; null where there are none. */
 function searchable(event: IndexedEvent): string | null {

@@ -3,10 +3,10 @@ import { type Expression, Kysely, type SqlBool, sql } from 'kysely';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { DigestedFact, NamedFact } from '../index/facts.js';
-import { fieldValues } from '../index/field-values.js';
 import type { Dictionary } from '../index/index-database.js';
 import { leafDigest, parseEntry, uuidBytes } from '../index/indexed-fields.js';
 import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
+import { CANDIDATES, MAX_CELLS, countOneByOne } from './count-one-by-one.js';
 import type { PackedEvents } from './packed-events.js';
 import type { EventFilters, LoggedEvent, ScopedFilters } from './query-schema.js';
 import { SearchPlanner, type Window } from './search-plan.js';
@@ -54,12 +54,6 @@ const WINDOW = 100_000;
 const BUDGET_MS = 25;
 /** Time after which one that found nothing says how far it came. */
 const PATIENCE_MS = 1_000;
-/** Events that are looked at together where the index does not decide alone. */
-const CANDIDATES = 512;
-/** Positions that are looked through at most to count by a field that is not indexed. */
-const MAX_LOOKED_THROUGH = 1_000_000;
-const MAX_CELLS = 10_000;
-
 /** The range in steps, from its near end. */
 function* windows({ above, upTo }: Window, order: 'newest' | 'oldest', step: number): Generator<Window> {
   if (order === 'oldest') {
@@ -73,13 +67,6 @@ function* windows({ above, upTo }: Window, order: 'newest' | 'oldest', step: num
 /** What of a window is left behind a position. */
 const behind = (window: Window, position: number, order: 'newest' | 'oldest'): Window =>
   order === 'oldest' ? { ...window, above: position } : { ...window, upTo: position - 1 };
-
-/** Where in an event the values of a dictionary are, if not under its name. */
-const FIELD_OF: Readonly<Partial<Record<Dictionary, string>>> = {
-  tcb: 'tcbStatus',
-  reason: 'reason.code',
-  emitter: 'emitter.name',
-};
 
 /** Reads events by search, by id and in order. Opened beside the writers; sees whole commits. */
 export class EventReader {
@@ -185,7 +172,7 @@ export class EventReader {
   async count({ filters, by, bucketMs }: CountQuery): Promise<CountCell[]> {
     const { above, upTo } = this.#range(filters);
     const plan = this.#planner.plan(filters);
-    if (plan?.confirm) return this.#countOneByOne({ filters, by, bucketMs });
+    if (plan?.confirm) return countOneByOne({ filters, by, bucketMs }, (query) => this.search(query));
     const cells = new Map<string, { name: number | null; slot: number; count: number }>();
     for (const window of windows({ above, upTo: plan ? upTo : above }, 'oldest', this.window)) {
       const rows = await this.#query
@@ -213,31 +200,6 @@ export class EventReader {
         value: name === null ? null : (this.#name.get(name) as { value: string }).value,
         count,
       }));
-  }
-
-  /** As {@link count}, for filters that the index does not decide alone. */
-  async #countOneByOne({ filters, by, bucketMs }: CountQuery): Promise<CountCell[]> {
-    const cells = new Map<string, CountCell>();
-    const field = FIELD_OF[by] ?? by;
-    let seen = 0;
-    let after: number | undefined;
-    for (let more = true; more;) {
-      const page = await this.search({ filters, order: 'oldest', after, limit: CANDIDATES });
-      for (const { event, loggedAt } of page.events) {
-        const at = new Date(Math.floor(Date.parse(loggedAt) / bucketMs) * bucketMs).toISOString();
-        const value = fieldValues(event, field)[0] ?? null;
-        const key = `${at}/${value}`;
-        const cell = cells.get(key);
-        if (cell) cell.count++;
-        else cells.set(key, { at, value, count: 1 });
-      }
-      seen += page.searchedTo - (after ?? 0);
-      if (cells.size > MAX_CELLS) throw new RangeError('too many steps of time or values');
-      if (seen > MAX_LOOKED_THROUGH && more)
-        throw new RangeError(`too many events to count by a field that is not indexed: narrow the time`);
-      ({ more, searchedTo: after } = page);
-    }
-    return [...cells.values()].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : b.count - a.count));
   }
 
   async #positions(

@@ -1,18 +1,23 @@
 import { leafHash } from '#transparency';
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely';
 import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
-import { leafDigest, parseEntry, sessionDigest } from '../index/indexed-fields.js';
+import { digestedFactOf, namedFactOf } from '../index/facts.js';
+import { type FieldFilter, hasFields } from '../index/field-values.js';
+import { leafDigest, parseEntry, sessionDigest, valueDigest } from '../index/indexed-fields.js';
 import { storable } from '../index/postgres-indexer.js';
 import { wordsOf } from '../index/reason-words.js';
 import { type PostgresDatabase, sqlState } from '../store/postgres/database.js';
 import type { PostgresTables } from '../store/postgres/tables.js';
+import { CANDIDATES, MAX_CELLS, countOneByOne } from './count-one-by-one.js';
 import type { CountCell, CountQuery, PositionPage, PositionQuery } from './event-reader.js';
 import type { PackedEvents } from './packed-events.js';
 import type { LoggedEvent, ScopedFilters } from './query-schema.js';
 
 /** SQLSTATE query_canceled: the statement timeout. */
 const CANCELED = '57014';
-const MAX_CELLS = 10_000;
+/** Time after which a search that found something gives what it has, and one that found nothing says how far it came. */
+const BUDGET_MS = 25;
+const PATIENCE_MS = 1_000;
 const filterOf = (column: Dictionary) => (column === 'tcb' ? 'tcbStatus' : column);
 type Events = ExpressionBuilder<PostgresTables, 'events'>;
 
@@ -69,30 +74,38 @@ export class PostgresEventReader {
     return { bytes: bytes.buffer, events };
   }
 
-  /** A page of the events that match. @throws RangeError if that takes longer than the statement timeout */
+  /**
+   * A page of the events that match. Where the index does not decide alone it may be short, and after a second of finding
+   * nothing empty: `more` says whether it goes on.
+   * @throws RangeError if one step of that takes longer than the statement timeout
+   */
   async search({ filters, order, after, limit }: PositionQuery): Promise<PositionPage> {
     const end = await this.#end(filters);
-    let query = this.database.query
-      .selectFrom('events')
-      .select('pos')
-      .where('pos', '<=', end)
-      .where((where) => conditions(where, filters))
-      .orderBy('pos', order === 'newest' ? 'desc' : 'asc')
-      .limit(limit + 1);
-    if (after !== undefined) query = query.where('pos', order === 'newest' ? '<' : '>', after);
-    const positions = (await inTime(query.execute())).map(({ pos }) => pos);
-    const more = positions.length > limit;
-    const shown = positions.slice(0, limit);
-    const events = (await this.#load(shown)).filter(
-      // The index has 48 bits of a session's digest.
-      ({ event }) => filters.session === undefined || event['session'] === filters.session,
-    );
-    const searchedTo = more ? shown.at(-1)! : order === 'oldest' ? Math.max(end, after ?? 0) : 0;
-    return { events, more, searchedTo };
+    const { session, fields = [] } = filters;
+    const undecided = session !== undefined || fields.length > 0;
+    const residual = fields.some(({ path }) => !namedFactOf(path) && !digestedFactOf(path));
+    const events: LoggedEvent[] = [];
+    const started = performance.now();
+    let searchedTo = after ?? (order === 'oldest' ? 0 : end + 1);
+    for (;;) {
+      const wanted = residual ? CANDIDATES : limit + 1 - events.length;
+      const positions = await this.#positions(filters, order, searchedTo, end, wanted);
+      for (const event of await this.#load(positions)) {
+        if (events.length === limit) return { events, more: true, searchedTo };
+        searchedTo = event.position;
+        if (!undecided || isMatch(event, session, fields)) events.push(event);
+      }
+      if (positions.length < wanted)
+        return { events, more: false, searchedTo: order === 'oldest' ? Math.max(end, after ?? 0) : 0 };
+      const patience = events.length > 0 ? BUDGET_MS : PATIENCE_MS;
+      if (performance.now() - started > patience) return { events, more: true, searchedTo };
+    }
   }
 
-  /** How many events match, by the values of one field and in steps of time. @throws RangeError for too many cells */
+  /** How many events match, by the values of one field and in steps of time. @throws RangeError for too many cells or events */
   async count({ filters, by, bucketMs }: CountQuery): Promise<CountCell[]> {
+    if (filters.session !== undefined || (filters.fields ?? []).length > 0)
+      return countOneByOne({ filters, by, bucketMs }, (query) => this.search(query));
     const rows = await inTime(
       this.database.query
         .selectFrom('events')
@@ -114,6 +127,27 @@ export class PostgresEventReader {
       value: name,
       count,
     }));
+  }
+
+  async #positions(
+    filters: ScopedFilters,
+    order: PositionQuery['order'],
+    behind: number,
+    end: number,
+    limit: number,
+  ): Promise<number[]> {
+    const rows = await inTime(
+      this.database.query
+        .selectFrom('events')
+        .select('pos')
+        .where('pos', '<=', end)
+        .where('pos', order === 'newest' ? '<' : '>', behind)
+        .where((where) => conditions(where, filters))
+        .orderBy('pos', order === 'newest' ? 'desc' : 'asc')
+        .limit(limit)
+        .execute(),
+    );
+    return rows.map(({ pos }) => pos);
   }
 
   /** The last position that searches find, below `to` where that is given. */
@@ -145,13 +179,18 @@ function conditions(
   where: Events,
   filters: ScopedFilters,
 ): ExpressionWrapper<PostgresTables, 'events', SqlBool> {
-  const { tenants, session, text, from, to } = filters;
+  const { tenants, session, text, from, to, fields = [] } = filters;
   const all = DICTIONARIES.flatMap((column) => {
     const value = filters[filterOf(column)];
     return value === undefined ? [] : [where(column, '=', storable(value))];
   });
   if (tenants !== undefined) all.push(where('tenant', '=', sql<string>`ANY(${tenants}::text[])`));
   if (session !== undefined) all.push(where('session', '=', sessionDigest(session)));
+  for (const { path, value } of fields) {
+    const [named, digested] = [namedFactOf(path), digestedFactOf(path)];
+    if (named !== undefined) all.push(where(named, '=', storable(value)));
+    if (digested !== undefined) all.push(where(digested, '=', valueDigest(value)));
+  }
   if (from !== undefined) all.push(where('time', '>=', Date.parse(from)));
   if (to !== undefined) all.push(where('time', '<', Date.parse(to)));
   const matches =
@@ -165,6 +204,13 @@ function conditions(
         ];
   return where.and([...all, ...matches]);
 }
+
+/** What the index has a digest of, or not at all, the event itself decides. */
+const isMatch = (
+  { event }: LoggedEvent,
+  session: string | undefined,
+  fields: readonly FieldFilter[],
+): boolean => (session === undefined || event['session'] === session) && hasFields(event, fields);
 
 async function inTime<T>(rows: Promise<T>): Promise<T> {
   try {

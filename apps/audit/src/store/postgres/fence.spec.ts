@@ -126,7 +126,7 @@ const event = (seq: number, text = ''): IncomingEvent => ({
     let current = await leader();
     let seq = 0;
     const promised: string[] = [];
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 8; round++) {
       const { committer } = current;
       const attempts = (async () => {
         for (;;) {
@@ -141,7 +141,7 @@ const event = (seq: number, text = ''): IncomingEvent => ({
           }
         }
       })();
-      await new Promise((resolve) => setTimeout(resolve, round));
+      await new Promise((resolve) => setTimeout(resolve, 3 * round));
       current = await leader();
       await attempts;
       committer.close();

@@ -62,7 +62,8 @@ const STATEMENTS = [
      UNIQUE (log_id, idx, time),
      UNIQUE (epoch_id, seq, time)
    ) PARTITION BY RANGE (time)`,
-  // The search index: nothing that the entries do not hold. session and leaf are 48 bits, confirmed on the event itself.
+  // The search index: nothing that the entries do not hold. Bigints are 48 bits of a digest, confirmed on the event itself;
+  // the last columns are those of index/facts.ts.
   `CREATE TABLE events (
      pos bigint NOT NULL,
      time bigint NOT NULL,
@@ -80,6 +81,14 @@ const STATEMENTS = [
      session bigint,
      leaf bigint NOT NULL,
      words tsvector,
+     mrsigner text,
+     instance text,
+     simulated text,
+     protocol text,
+     fmspc text,
+     bound_key bigint,
+     evidence bigint,
+     platform bigint,
      PRIMARY KEY (pos, time)
    ) PARTITION BY RANGE (time)`,
   // Every index ends in pos, so that one filter gives its newest matches without sorting.
@@ -94,6 +103,9 @@ const STATEMENTS = [
   'CREATE INDEX events_mrenclave ON events (mrenclave, pos) WHERE mrenclave IS NOT NULL',
   'CREATE INDEX events_reason ON events (reason, pos) WHERE reason IS NOT NULL',
   'CREATE INDEX events_session ON events (session, pos) WHERE session IS NOT NULL',
+  'CREATE INDEX events_bound_key ON events (bound_key, pos) WHERE bound_key IS NOT NULL',
+  'CREATE INDEX events_evidence ON events (evidence, pos) WHERE evidence IS NOT NULL',
+  'CREATE INDEX events_platform ON events (platform, pos) WHERE platform IS NOT NULL',
   'CREATE INDEX events_words ON events USING gin (words)',
   // The last signed checkpoint of each log: advanced by compare-and-swap before anybody sees it.
   `CREATE TABLE checkpoints (

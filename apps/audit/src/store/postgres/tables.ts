@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { DigestedFact, NamedFact } from '../../index/facts.js';
 
 /** Everything lies in a schema of its own. */
 export const SCHEMA_NAME = 'siegel_audit';
@@ -39,23 +40,24 @@ export interface PostgresTables {
     time: number;
     entry: Buffer;
   };
-  events: {
-    pos: number;
-    time: number;
-    id: string;
-    log_id: number;
-    idx: number;
-    tenant: string;
-    type: string;
-    outcome: string;
-    emitter: string;
-    reason: string | null;
-    workload: string | null;
-    mrenclave: string | null;
-    tcb: string | null;
-    session: number | null;
-    leaf: number;
-    words: string | null;
-  };
+  events: Record<NamedFact, string | null> &
+    Record<DigestedFact, number | null> & {
+      pos: number;
+      time: number;
+      id: string;
+      log_id: number;
+      idx: number;
+      tenant: string;
+      type: string;
+      outcome: string;
+      emitter: string;
+      reason: string | null;
+      workload: string | null;
+      mrenclave: string | null;
+      tcb: string | null;
+      session: number | null;
+      leaf: number;
+      words: string | null;
+    };
   checkpoints: { log_id: number; size: number; root: Buffer; note: string; term: number };
 }
