@@ -199,13 +199,17 @@ export class Coordinator implements Deployment {
     if (change.data === this.data) return change.value;
     const data: CoordinatorData = { ...change.data, revision: revision + 1 };
     await before?.();
-    if (data.manifest?.parsed.config.sealMode !== 'Disabled') {
-      const { recovery } = change;
-      await (recovery ? this.store.saveUnder(data, recovery.key, recovery.meta) : this.store.save(data));
-    }
+    await this.persist(data, change.recovery);
     this.data = data;
     this.waiting = undefined;
     return change.value;
+  }
+
+  private async persist(data: CoordinatorData, recovery: RecoverySetup | undefined): Promise<void> {
+    if (!isForgetful(data))
+      return recovery ? this.store.saveUnder(data, recovery.key, recovery.meta) : this.store.save(data);
+    // Nothing but the identity outlives the process; what was kept before must not come back either.
+    if (!this.data || !isForgetful(this.data)) await this.store.save(initialData(data.authority));
   }
 
   private serially<T>(work: () => Promise<T>): Promise<T> {
@@ -219,6 +223,9 @@ const hasManifest = (
   data: CoordinatorData,
 ): data is CoordinatorData & { readonly manifest: NonNullable<CoordinatorData['manifest']> } =>
   data.manifest !== undefined;
+
+const isForgetful = ({ manifest }: CoordinatorData): boolean =>
+  manifest?.parsed.config.sealMode === 'Disabled';
 
 const sameForMarbles = (a: CoordinatorData, b: CoordinatorData): boolean =>
   a === b ||

@@ -61,6 +61,8 @@ export async function applyUpdate(
 
 function sameRecovery(a: Manifest, b: Manifest): boolean {
   return (
+    // Shares of a state that was never sealed open nothing.
+    a.config.sealMode !== 'Disabled' &&
     a.config.recoveryThreshold === b.config.recoveryThreshold &&
     a.recoveryKeys.size === b.recoveryKeys.size &&
     [...a.recoveryKeys].every(([name, pem]) => b.recoveryKeys.get(name) === pem)

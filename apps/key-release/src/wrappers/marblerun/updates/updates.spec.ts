@@ -216,6 +216,14 @@ describe('a deployment that must not be persistent', () => {
     expect(coordinator.authority.root.pem).toBe(root.pem);
     expect(coordinator.current?.stored.size).toBe(0);
   });
+
+  it('does not come back as what it was before an update said so', async () => {
+    await set(manifest({ Config: { UpdateThreshold: 1 } }));
+    await initiate(manifest({ Config: { UpdateThreshold: 1, SealMode: 'Disabled' } }), 'ann');
+    await host.restart();
+    coordinator = host.deployment('one');
+    expect(coordinator.state).toBe('AcceptingManifest');
+  });
 });
 
 describe('a package update', () => {
