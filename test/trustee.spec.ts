@@ -102,7 +102,10 @@ describe("Trustee's KBS protocol", () => {
       expect(cpu0['ear.status']).toBe('affirming');
       expect(cpu0['ear.trustworthiness-vector']).toMatchObject({ executables: 3, hardware: 2 });
       expect(cpu0['ear.veraison.annotated-evidence']).toMatchObject({
-        sgx: { tcb_status: 'UpToDate', debug: false, isv_svn: 3, body: { isv_svn: '0300' } },
+        sgx: {
+          ...{ tcb_status: 'UpToDate', collateral_expiration_status: '0', debug: false, isv_svn: 3 },
+          ...{ header: { version: '0300' }, body: { isv_svn: '0300' } },
+        },
         runtime_data_claims: { 'tee-pubkey': client.key.jwk, 'additional-evidence': '' },
       });
     });

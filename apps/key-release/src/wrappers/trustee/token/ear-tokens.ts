@@ -89,7 +89,12 @@ export class EarTokens {
           'ear.trustworthiness-vector': vector,
           'ear.appraisal-policy-id': 'default',
           'ear.veraison.annotated-evidence': {
-            ...(claims ? { [claims.tee]: evidenceClaims(claims), report_data: claims.reportData } : {}),
+            ...(claims
+              ? {
+                  [claims.tee]: evidenceClaims(claims, attested.collateral, now),
+                  report_data: claims.reportData,
+                }
+              : {}),
             runtime_data_claims: {
               ...(runtime.additional === undefined ? {} : { 'additional-evidence': runtime.additional }),
               nonce: runtime.nonce,

@@ -1,16 +1,28 @@
-import type { QuoteClaims } from '#contracts';
+import type { CollateralSummary, QuoteClaims } from '#contracts';
 
 /**
  * What a verdict says of a quote, under the names that Trustee's verifiers give it, so that policies written for those find it. Hex is
  * lower case; numbers of Intel's structures are little-endian hex as upstream writes them, and once more as numbers, which can be compared.
  */
-export function evidenceClaims(claims: QuoteClaims): object {
-  return { ...(claims.tee === 'sgx' ? enclave(claims) : trustDomain(claims)), ...platform(claims) };
+export function evidenceClaims(
+  claims: QuoteClaims,
+  collateral: CollateralSummary | undefined,
+  now: Date,
+): object {
+  return {
+    ...(claims.tee === 'sgx' ? enclave(claims) : trustDomain(claims)),
+    ...platform(claims),
+    ...(collateral ? collateralClaims(collateral, now) : {}),
+  };
 }
+
+/** TEE type in the header of TDX quotes, little-endian. */
+const TDX_TEE_TYPE = '81000000';
 
 function enclave(claims: QuoteClaims): object {
   const { attributes, isvProdId, isvSvn, configSvn } = claims;
   return {
+    header: { version: littleEndian(claims.quoteVersion) },
     body: present({
       mr_enclave: claims.mrenclave,
       mr_signer: claims.mrsigner,
@@ -34,6 +46,7 @@ function trustDomain(claims: QuoteClaims): object {
   const [rtmr0, rtmr1, rtmr2, rtmr3] = claims.rtmrs ?? [];
   return {
     quote: {
+      header: { version: littleEndian(claims.quoteVersion), tee_type: TDX_TEE_TYPE },
       body: present({
         mr_td: claims.mrtd,
         mr_seam: claims.mrSeam,
@@ -68,6 +81,17 @@ function platform(claims: QuoteClaims): object {
     is_smt_enabled: claims.smtEnabled,
     simulated: claims.simulated,
   });
+}
+
+function collateralClaims(collateral: CollateralSummary, now: Date): object {
+  const { earliestIssue, earliestExpiration, tcbEvaluationDataNumber } = collateral;
+  return {
+    earliest_issue_date: earliestIssue,
+    earliest_expiration_date: earliestExpiration,
+    // As Intel's library writes a flag: "1" where something of it has expired, which the verifier may tolerate for a while.
+    collateral_expiration_status: now.getTime() > Date.parse(earliestExpiration) ? '1' : '0',
+    tcb_eval_num: tcbEvaluationDataNumber,
+  };
 }
 
 function littleEndian(value: number | undefined): string | undefined {
