@@ -13,7 +13,7 @@ jest.setTimeout(120_000);
 
 const PATH = 'default/key/test';
 /** Long enough for each test, short enough to be over at the end of all. */
-const SESSION_SECONDS = 15;
+const SESSION_SECONDS = 10;
 const claimsOf = (token: string): Record<string, unknown> =>
   JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString('utf8')) as Record<string, unknown>;
 
