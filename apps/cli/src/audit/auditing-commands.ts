@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { addDeploymentOptions } from '../deployment/options.js';
 import type { Session } from '../session.js';
+import { serviceVariable } from '../up/service-variable.js';
 import { addKeyOptions } from './auditor-keys.js';
 import type { FollowFlags } from './follow.js';
 import type { RebuildFlags } from './rebuild.js';
@@ -151,6 +152,11 @@ export function registerAuditing(audit: Command, session: Session): void {
     .description(
       'Makes the index anew from the log; if the store of the log is lost, that as well from the tiles. Works where ' +
         '"siegel up" keeps its state, while nothing runs.',
+    )
+    .option(
+      '--env <NAME=VALUE>',
+      'a variable that the log service was started with (as of "siegel up"); may be given several times',
+      serviceVariable,
     )
     .option('--state <folder>', 'state folder (SIEGEL_STATE; default: .siegel of the checkout)')
     .option('--json', 'print one JSON object')

@@ -16,6 +16,8 @@ const PORTS = { nats: 0, release: 0, verifier: 0, audit: 0 };
 export interface RebuildFlags {
   readonly state?: string;
   readonly json?: true;
+  /** Variables of the audit service beside those of `up`. */
+  readonly env?: Record<string, string>;
 }
 
 /** `siegel audit rebuild`: in a process of the audit service's own program, with the configuration that `up` gives it. */
@@ -31,6 +33,7 @@ export async function rebuildIndex(flags: RebuildFlags, terminal: Terminal): Pro
     logOrigin: '',
     publicUrl: '',
     logLevel: 'warn',
+    environment: flags.env ?? {},
   });
   const program = join(entryOf('audit'), '..', 'rebuild', 'main.js');
   const output = await runProgram(program, env);

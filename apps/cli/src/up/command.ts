@@ -7,6 +7,7 @@ import type { Session } from '../session.js';
 import type { LocalDeployment } from './deployment.js';
 import { StartFailure } from './failure.js';
 import { DEFAULT_PORTS } from './ports.js';
+import { serviceVariable } from './service-variable.js';
 
 interface UpFlags {
   state?: string;
@@ -82,7 +83,7 @@ export function registerUp(program: Command, session: Session): void {
     .option(
       '--env <NAME=VALUE>',
       'a further variable of the services (SIEGEL_…, AZURE_…); may be given several times',
-      variable,
+      serviceVariable,
     )
     .action(session.command((flags: UpFlags) => up(flags, session)));
 }
@@ -94,15 +95,6 @@ function port(name: string): (text: string) => number {
       throw new InvalidArgumentError(`${name} port must be 0 to 65535.`);
     return value;
   };
-}
-
-const VARIABLE = /^((?:SIEGEL|AZURE)_[A-Z0-9_]+)=([\s\S]*)$/;
-
-function variable(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const [, name, value] = VARIABLE.exec(text) ?? [];
-  if (name === undefined || value === undefined)
-    throw new InvalidArgumentError('write SIEGEL_NAME=VALUE or AZURE_NAME=VALUE.');
-  return { ...before, [name]: value };
 }
 
 /** Ports can be set in the environment as well, for where a command line is out of reach (CI). */

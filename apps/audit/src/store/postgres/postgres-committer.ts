@@ -44,7 +44,7 @@ export class PostgresCommitter {
       );
       if (!['on', 'remote_apply'].includes(rows[0]!.value)) await client.query('SET synchronous_commit = on');
       await registerBackend(client, settings.term);
-      const buffer = new CommitBuffer(await positions(database, settings.term, options.logs));
+      const buffer = new CommitBuffer(await storedPositions(database, settings.term, options.logs));
       buffer.openGaps = await readOpenGaps(database);
       const placer = new Placer(buffer, buffer, options);
       return new PostgresCommitter(database, client, placer, buffer, settings);
@@ -129,7 +129,8 @@ async function registerBackend(client: pg.PoolClient, term: number): Promise<voi
   if (rowCount !== 1) throw new FencedError('the log is sequenced by another process now');
 }
 
-async function positions(
+/** Where the store ended, with a row for each log. @throws FencedError */
+export async function storedPositions(
   { query }: PostgresDatabase,
   term: number,
   logs: readonly OwnLog[],
