@@ -30,13 +30,13 @@ export interface AttestRequest {
  * @throws MaaError InvalidParameter
  */
 export function readAttestRequest(kind: AttestationKind, body: Uint8Array): AttestRequest {
-  const members = objectOf(body);
+  const { members, text } = objectOf(body);
   const name = kind === 'OpenEnclave' ? 'report' : 'quote';
   const evidence = bytesOf(members[name], name, MAX_EVIDENCE_BYTES);
   if (evidence.length === 0) throw MaaError.invalid(`The ${name} is empty.`, 'EVIDENCE_EMPTY');
   const runtime = heldData(members['runtimeData'], 'runtimeData');
   const initTime = heldData(members['initTimeData'], 'initTimeData');
-  const nonce = nonceOf(members['nonce']);
+  const nonce = nonceOf(members['nonce'], text);
   const draftPolicy = draftOf(members['draftPolicyForAttestation']);
   return {
     evidence,
@@ -49,21 +49,19 @@ export function readAttestRequest(kind: AttestationKind, body: Uint8Array): Atte
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** A number keeps the digits that were sent: `JSON.parse` tells them since ECMAScript 2026 (source text access). */
-type Reviver = (this: unknown, key: string, value: unknown, context?: { source?: string }) => unknown;
-const keepDigits: Reviver = (key, value, context) =>
-  key === 'nonce' && typeof value === 'number' ? { digits: context?.source ?? String(value) } : value;
-
-function objectOf(body: Uint8Array): Record<string, unknown> {
+function objectOf(body: Uint8Array): { members: Record<string, unknown>; text: string } {
+  if (body.length > MAX_BODY_BYTES) throw MaaError.invalid('The body is too large.', 'REQUEST_TOO_LARGE');
   let value: unknown;
+  let text: string;
   try {
-    value = JSON.parse(UTF8.decode(body), keepDigits as (key: string, value: unknown) => unknown);
+    text = UTF8.decode(body);
+    value = JSON.parse(text);
   } catch {
     throw MaaError.invalid('The body is not JSON.', 'REQUEST_MALFORMED');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw MaaError.invalid('The body is not a JSON object.', 'REQUEST_MALFORMED');
-  return value as Record<string, unknown>;
+  return { members: value as Record<string, unknown>, text };
 }
 
 function bytesOf(value: unknown, name: string, limit: number): Buffer {
@@ -112,12 +110,15 @@ function isShallow(value: object, depth: number): boolean {
   return true;
 }
 
-function nonceOf(value: unknown): string | undefined {
+/** Microsoft's sidecar sends a number of 64 bits: its digits are taken from the text, where a double would round them. */
+function nonceOf(value: unknown, text: string): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
-  const text = typeof value === 'object' ? (value as { digits?: unknown }).digits : value;
-  if (typeof text !== 'string' || text.length > MAX_NONCE_CHARACTERS)
-    throw MaaError.invalid('nonce is neither a number nor a short string.', 'REQUEST_MALFORMED');
-  return text;
+  if (typeof value === 'string' && value.length <= MAX_NONCE_CHARACTERS) return value;
+  if (Number.isSafeInteger(value)) return String(value);
+  if (typeof value === 'number')
+    for (const [, digits = ''] of text.matchAll(/"nonce"\s{0,16}:\s{0,16}(\d{1,40})/g))
+      if (Number(digits) === value) return digits;
+  throw MaaError.invalid('nonce is neither an integer nor a short string.', 'REQUEST_MALFORMED');
 }
 
 /** As text, or as the JWS in which policies are stored. */
