@@ -200,7 +200,11 @@ async function progress(more: number): Promise<void> {
     const running = load(16);
     await progress(100);
     await server!.stop('SIGQUIT');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const search = await replicas[0]!.get('/v1/events?limit=1');
+    expect({ status: search.status, ...((await search.json()) as object) }).toMatchObject({
+      status: 503,
+      code: 'AUDIT_STORE_UNAVAILABLE',
+    });
     await server!.resume();
     await progress(100);
     await running.stop();

@@ -13,4 +13,6 @@ export interface EventSource {
   search(query: PositionQuery): Promise<PositionPage>;
   /** @throws RangeError for too many cells, or if that takes too long */
   count(query: CountQuery): Promise<CountCell[]>;
+  /** Whether an error says that the store did not answer; a store in this process always does. */
+  isUnreachable?(error: unknown): boolean;
 }

@@ -10,6 +10,7 @@ import { type PostgresDatabase, sqlState } from '../store/postgres/database.js';
 import type { PostgresTables } from '../store/postgres/tables.js';
 import { CANDIDATES, MAX_CELLS, countOneByOne } from './count-one-by-one.js';
 import type { CountCell, CountQuery, PositionPage, PositionQuery } from './event-reader.js';
+import type { EventSource } from './event-source.js';
 import type { PackedEvents } from './packed-events.js';
 import type { LoggedEvent, ScopedFilters } from './query-schema.js';
 
@@ -22,7 +23,7 @@ const filterOf = (column: Dictionary) => (column === 'tcb' ? 'tcbStatus' : colum
 type Events = ExpressionBuilder<PostgresTables, 'events'>;
 
 /** Reads events of the PostgreSQL store by search, by id and in order; gives what EventReader gives. */
-export class PostgresEventReader {
+export class PostgresEventReader implements EventSource {
   constructor(private readonly database: PostgresDatabase) {}
 
   /** The event with this id, wherever it is in the logs. */
@@ -148,6 +149,10 @@ export class PostgresEventReader {
         .execute(),
     );
     return rows.map(({ pos }) => pos);
+  }
+
+  isUnreachable(error: unknown): boolean {
+    return !(error instanceof RangeError) && !(error instanceof TypeError) && sqlState(error) === undefined;
   }
 
   /** The last position that searches find, below `to` where that is given. */

@@ -20,5 +20,8 @@ export type ReaderRequest = {
   [Name in keyof ReaderCalls]: { call: number; name: Name; argument: ReaderCalls[Name]['argument'] };
 }[keyof ReaderCalls];
 
+/** The question asks for too much, the store is out of reach, or something is wrong here. */
+export type ReaderFailure = 'too-much' | 'unreachable' | 'failed';
+
 export type ReaderReply =
-  { call: number; result: unknown } | { call: number; failure: string; tooMuch: boolean };
+  { call: number; result: unknown } | { call: number; failure: string; kind: ReaderFailure };

@@ -31,7 +31,8 @@ port.on('message', (request: ReaderRequest) => {
       port.postMessage({
         call: request.call,
         failure: (error as Error).message,
-        tooMuch: error instanceof RangeError,
+        kind:
+          error instanceof RangeError ? 'too-much' : reader.isUnreachable?.(error) ? 'unreachable' : 'failed',
       } satisfies ReaderReply),
   );
 });

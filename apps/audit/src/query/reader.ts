@@ -1,7 +1,7 @@
 import { SiegelError } from '#contracts';
 import { Worker } from 'node:worker_threads';
 import { THREAD_LIMITS } from '../thread-limits.js';
-import type { ReaderCalls, ReaderData, ReaderReply } from './reader-messages.js';
+import type { ReaderCalls, ReaderData, ReaderFailure, ReaderReply } from './reader-messages.js';
 
 const MAX_WAITING = 256;
 
@@ -28,12 +28,7 @@ export class Reader {
       const waiter = this.#waiting.get(reply.call);
       this.#waiting.delete(reply.call);
       if ('failure' in reply) {
-        const reason = { code: 'READ_FAILED', message: reply.failure };
-        waiter?.reject(
-          reply.tooMuch
-            ? new SiegelError('QUERY_INVALID', { detail: reply.failure })
-            : new SiegelError('INTERNAL', { reason, cause: new Error(reply.failure) }),
-        );
+        waiter?.reject(explain(reply.kind, reply.failure));
       } else waiter?.resolve(reply.result as never);
     });
   }
@@ -59,4 +54,11 @@ export class Reader {
     for (const { reject } of this.#waiting.values()) reject(new SiegelError('SHUTTING_DOWN'));
     this.#waiting.clear();
   }
+}
+
+function explain(kind: ReaderFailure, message: string): SiegelError {
+  const reason = { code: 'READ_FAILED', message };
+  if (kind === 'too-much') return new SiegelError('QUERY_INVALID', { detail: message });
+  if (kind === 'unreachable') return new SiegelError('AUDIT_STORE_UNAVAILABLE', { reason });
+  return new SiegelError('INTERNAL', { reason, cause: new Error(message) });
 }

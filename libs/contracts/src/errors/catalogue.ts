@@ -335,6 +335,13 @@ export const ERROR_CATALOGUE = {
     'Retry with back-off.',
     true,
   ),
+  AUDIT_STORE_UNAVAILABLE: entry(
+    503,
+    UNAVAILABLE,
+    'The database of the audit log is out of reach.',
+    'Retry with back-off; the operator checks PostgreSQL.',
+    true,
+  ),
   AUDIT_EVENT_INVALID: entry(
     400,
     INVALID,

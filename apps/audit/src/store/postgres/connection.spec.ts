@@ -43,6 +43,7 @@ describe('the URL of the database', () => {
     ['postgresql://siegel:hunter2@db.example/audit?sslmode=disable', /sslmode=verify-full/],
     ['postgresql://siegel:hunter2@127.0.0.1.evil.example/audit', /sslmode=verify-full/],
     ['postgresql://siegel:hunter2@localhost/audit?host=db.example', /sslmode=verify-full/],
+    ['postgresql://siegel:hunter2@localhost/audit?options=-c%20fsync%3Doff', /options/],
     ['mysql://siegel:hunter2@localhost/audit', /one URL/],
     ['host=localhost password=hunter2', /one URL/],
     ['', /one URL/],

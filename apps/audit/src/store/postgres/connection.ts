@@ -30,6 +30,8 @@ export function readPostgresUrl(path: string): string {
   if (!/^postgres(?:ql)?:\/\//.test(text) || !URL.canParse(text))
     throw refused('does not hold one URL like postgresql://user@host/database');
   const url = new URL(text);
+  // It would replace ours, with the schema in them.
+  if (url.searchParams.has('options')) throw refused('must not set options');
   const host = url.searchParams.get('host') ?? decodeURIComponent(url.hostname);
   if (!isLocal(host) && url.searchParams.get('sslmode') !== SECURE)
     throw refused(`names another machine, so its URL needs sslmode=${SECURE}`);
