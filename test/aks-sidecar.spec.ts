@@ -11,6 +11,7 @@ import {
   type EventTail,
   eventually,
   identityOf,
+  manifestOf,
   measured,
   SiegelCommand,
   signal,
@@ -238,6 +239,36 @@ describe("the sidecar's API, from enclave to key", () => {
       ...Array.from({ length: 4 }, () => 'token.issued'),
     ]);
   });
+});
+
+it("our native token: a relying party believes it of its key's holder alone", async () => {
+  const { admin, machines, service } = front.siegel;
+  await admin.setManifest(TENANT, manifestOf({ app: {} }), 0);
+  const enclave = machines.enclave('app');
+  const { response } = await enclave.attest(service);
+  const jwks = (await service.call('GET', '/.well-known/jwks.json')).body;
+  const verifier = new TokenVerifier([{ kind: 'siegel', issuer: front.siegel.endpoints.release, jwks }]);
+  const expected = {
+    now: new Date(),
+    identity: { workload: ['app'], tenant: TENANT, mrenclave: [measured('app')] },
+    binding: { key: enclave.key.keyObject },
+    allowSimulated: true,
+  };
+  const { facts, kind } = verifier.verify(response.token, expected);
+  expect({ kind, ...facts }).toMatchObject({
+    kind: 'siegel',
+    tee: 'sgx',
+    tcbStatus: 'UpToDate',
+    debug: false,
+  });
+  const other = machines.enclave('app').key.keyObject;
+  expect(() => verifier.verify(response.token, { ...expected, binding: { key: other } })).toThrow(
+    expect.objectContaining({ code: 'BINDING_MISMATCH' }),
+  );
+  expect(() => verifier.verify(response.token, { ...expected, allowSimulated: false })).toThrow(
+    expect.objectContaining({ code: 'SIMULATED_REFUSED' }),
+  );
+  expect(await types()).toContain('attestation.granted');
 });
 
 describe('refused', () => {

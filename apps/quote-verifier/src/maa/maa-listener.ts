@@ -45,6 +45,7 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
     if (settings === undefined) return;
     const { environment, verifier, collateral, health, registry, clock } = this.surroundings;
     const tenants = readTenants(settings.SIEGEL_MAA_TENANTS_FILE);
+    this.warnOfMissingLogs(tenants, settings);
     const keys = await openKeys(tenants, settings, environment.SIEGEL_STATE_DIR, clock);
     const emitter = await this.openEmitter(settings);
     this.emitter = emitter;
@@ -77,6 +78,18 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
     clearInterval(this.timer);
     await this.server?.close();
     await this.emitter?.close();
+  }
+
+  /** Without a log there is no promise, and so no token: better known at the start than at the first attestation. */
+  private warnOfMissingLogs(tenants: MaaTenants, settings: MaaSettings): void {
+    const origins = new Set(this.surroundings.trust.logs.map(({ origin }) => origin));
+    for (const { name } of tenants.all) {
+      const origin = `${settings.SIEGEL_LOG_ORIGIN}/${name}`;
+      if (!origins.has(origin))
+        this.log.warn(
+          `tenant ${name} has no log ${origin} in the trust file: its attestations will be refused`,
+        );
+    }
   }
 
   /** Keys rotate, and certificates are renewed in their files. */
