@@ -132,6 +132,7 @@ async function drive(
   };
   say('warming up ...');
   await run(Math.min(2_000, count));
+  say('measuring ...');
   const pids = { ...deployment.pids, client: process.pid } as Record<string, number>;
   const before = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
   const seconds = await run(count);

@@ -40,6 +40,7 @@ interface Presented {
 
 /** What the judge found; it becomes a session once the log has promised to keep the event. */
 interface Admission {
+  readonly workload: string;
   readonly grants: Grants;
   readonly manifest: ActiveManifest;
   readonly facts: Pick<AttestedFacts, 'session' | 'now'>;
@@ -164,7 +165,7 @@ export class AttestationService {
     facts: Pick<AttestedFacts, 'session' | 'now'>,
     { manifest, workload, grants }: { manifest: ActiveManifest; workload: string; grants: Grants },
     verdict: VerdictClaims | undefined,
-  ): Judgement<Admission & { readonly workload: string }> {
+  ): Judgement<Admission> {
     checkDevices(attestation.additional, nonce, key, this.environment.SIEGEL_SIMULATION);
     if (!grants.trustee) {
       const message = 'the manifest names no resources for this workload; give it a "trustee" section';
@@ -177,7 +178,7 @@ export class AttestationService {
     return { workload, conditions: [], policy: { version, digest }, value };
   }
 
-  private sessionOf(presented: Presented, admission: Admission & { readonly workload: string }): KbsSession {
+  private sessionOf(presented: Presented, admission: Admission): KbsSession {
     const { tenant, ticket, key, attestation } = presented;
     const { grants, facts, verdict, workload, manifest } = admission;
     const { SIEGEL_TRUSTEE_SESSION_SECONDS: most, SIEGEL_TOKEN_TTL_SECONDS: token } = this.environment;
