@@ -4,7 +4,7 @@ import type { LogProgress } from '../index/log-progress.js';
 import type { OwnLog } from '../own-log.js';
 import type { SequencerDoor } from '../sequencing/sequencer-door.js';
 import type { PostgresDatabase } from '../store/postgres/database.js';
-import { CHECKPOINT, type TileSettings, openTileStore } from '../tree/tile-store.js';
+import { CHECKPOINT, type TileSettings, type TileStore, openTileStore } from '../tree/tile-store.js';
 
 const INTERVAL_MS = 200;
 
@@ -13,15 +13,18 @@ export class StandbyWatch {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   readonly #seen = new Map<number, { size: number; note: string }>();
+  readonly #stores: ReadonlyMap<number, TileStore>;
 
   constructor(
     private readonly database: PostgresDatabase,
     private readonly logs: readonly OwnLog[],
-    private readonly tiles: TileSettings,
+    tiles: TileSettings,
     private readonly door: SequencerDoor,
     private readonly progress: LogProgress,
     private readonly onProblem: (message: string) => void,
-  ) {}
+  ) {
+    this.#stores = new Map(logs.map((log) => [log.id, openTileStore(tiles, log)]));
+  }
 
   start(): void {
     if (this.#closed || this.#timer) return;
@@ -66,7 +69,7 @@ export class StandbyWatch {
   async #checkpoint(log: OwnLog, size: number): Promise<void> {
     const seen = this.#seen.get(log.id);
     if (seen && seen.size >= size && this.progress.listenerCount('cosigned') === 0) return;
-    const note = (await openTileStore(this.tiles, log).read(CHECKPOINT))?.toString('utf8');
+    const note = (await this.#stores.get(log.id)!.read(CHECKPOINT))?.toString('utf8');
     if (note === undefined || note === seen?.note) return;
     const published = peekCheckpoint(note).size;
     this.#seen.set(log.id, { size: published, note });
