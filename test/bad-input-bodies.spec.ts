@@ -2,14 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { randomBytes } from 'node:crypto';
 import type { JsonAnswer } from '../apps/cli/src/demo/https-json.js';
 import {
-  certificateFor,
-  envSecret,
   expectProblem,
-  manifestOf,
-  Refusals,
-  RunningSiegel,
+  type Refusals,
+  type RunningSiegel,
   sendRaw,
-  startSiegel,
+  refusingDeployment,
 } from './harness/index.js';
 
 jest.setTimeout(120_000);
@@ -19,13 +16,7 @@ let siegel: RunningSiegel;
 let refusals: Refusals;
 
 beforeAll(async () => {
-  siegel = await startSiegel({
-    secrets: { password: SECRET },
-    manifest: manifestOf({
-      app: { certificate: certificateFor('app'), secrets: [envSecret('password', 'PASSWORD')] },
-    }),
-  });
-  refusals = await Refusals.of(siegel, SECRET);
+  ({ siegel, refusals } = await refusingDeployment(SECRET));
 });
 afterAll(() => siegel?.stop());
 

@@ -5,14 +5,12 @@ import { randomBytes } from 'node:crypto';
 import type { JsonAnswer } from '../apps/cli/src/demo/https-json.js';
 import { SimulatedEnclave } from '../apps/cli/src/demo/simulated-enclave.js';
 import {
-  certificateFor,
   envSecret,
   identityOf,
-  manifestOf,
-  Refusals,
-  RunningSiegel,
+  type Refusals,
+  type RunningSiegel,
   SIGNER,
-  startSiegel,
+  refusingDeployment,
 } from './harness/index.js';
 
 jest.setTimeout(120_000);
@@ -22,14 +20,9 @@ let siegel: RunningSiegel;
 let refusals: Refusals;
 
 beforeAll(async () => {
-  siegel = await startSiegel({
-    secrets: { password: SECRET },
-    manifest: manifestOf({
-      app: { certificate: certificateFor('app'), secrets: [envSecret('password', 'PASSWORD')] },
-      keyless: { secrets: [envSecret('password', 'PASSWORD')] },
-    }),
-  });
-  refusals = await Refusals.of(siegel, SECRET);
+  ({ siegel, refusals } = await refusingDeployment(SECRET, {
+    keyless: { secrets: [envSecret('password', 'PASSWORD')] },
+  }));
 });
 afterAll(() => siegel?.stop());
 

@@ -6,14 +6,12 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { JsonAnswer } from '../apps/cli/src/demo/https-json.js';
 import {
-  certificateFor,
   envSecret,
   identityOf,
-  manifestOf,
   measured,
-  Refusals,
-  RunningSiegel,
-  startSiegel,
+  type Refusals,
+  type RunningSiegel,
+  refusingDeployment,
 } from './harness/index.js';
 
 jest.setTimeout(120_000);
@@ -23,15 +21,10 @@ let siegel: RunningSiegel;
 let refusals: Refusals;
 
 beforeAll(async () => {
-  siegel = await startSiegel({
-    secrets: { password: SECRET },
-    manifest: manifestOf({
-      app: { certificate: certificateFor('app'), secrets: [envSecret('password', 'PASSWORD')] },
-      fresh: { binding: { challenge: 'required' }, secrets: [envSecret('password', 'PASSWORD')] },
-      keyless: { secrets: [envSecret('password', 'PASSWORD')] },
-    }),
-  });
-  refusals = await Refusals.of(siegel, SECRET);
+  ({ siegel, refusals } = await refusingDeployment(SECRET, {
+    fresh: { binding: { challenge: 'required' }, secrets: [envSecret('password', 'PASSWORD')] },
+    keyless: { secrets: [envSecret('password', 'PASSWORD')] },
+  }));
 });
 afterAll(() => siegel?.stop());
 

@@ -1,21 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { VaultRegistry, VaultsConfig, VaultError, type AzureVaultConfig } from '#vault';
-import {
-  ClientFiles,
-  DEFAULT_PRINCIPAL,
-  FakeAzure,
-  type AzureVaultSettings,
-  type FaultEffect,
-} from './fake-azure/index.js';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { VaultRegistry, VaultsConfig, type AzureVaultConfig } from '#vault';
+import { ClientFiles, DEFAULT_PRINCIPAL, FakeAzure, type FaultEffect } from './fake-azure/index.js';
+import { db, failure, KeyVaultReaders, READER, uncached } from './key-vault-readers.js';
 
-const READER = {
-  clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0002',
-  federatedSubject: DEFAULT_PRINCIPAL.federatedSubject!,
-  permissions: ['secrets/get'],
-};
 const NOBODY = { ...READER, clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0003', permissions: [] };
 const UNFEDERATED = {
   clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0004',
@@ -23,58 +11,17 @@ const UNFEDERATED = {
   clientSecret: 'developer-secret',
 };
 
-let dir: string;
-let fake: FakeAzure;
-let files: ClientFiles;
-const registries: VaultRegistry[] = [];
+const readers = KeyVaultReaders.forThisFile([NOBODY, UNFEDERATED]);
 const saved = { ...process.env };
-
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'vault-azure-'));
-  fake = await FakeAzure.start({
-    vaults: ['prod'],
-    principals: [DEFAULT_PRINCIPAL, READER, NOBODY, UNFEDERATED],
-  });
-  files = new ClientFiles(fake, dir);
-  fake.vaults.get('prod')!.secrets.seed('db', 'value');
-});
-afterAll(async () => {
-  await fake.close();
-  rmSync(dir, { recursive: true });
-});
-afterEach(async () => {
-  await Promise.all(registries.splice(0).map((registry) => registry.close()));
-  fake.faults.clear();
-  fake.log.clear();
-  fake.clock.reset();
+afterEach(() => {
   process.env = { ...saved };
 });
 
-const open = async (
-  changes: Partial<AzureVaultSettings> = {},
-  identity: Partial<AzureVaultConfig['identity']> = {},
-): Promise<VaultRegistry> => {
-  const config = VaultsConfig.parse({ prod: { ...files.vaultSettings('prod', identity), ...changes } });
-  const registry = await VaultRegistry.open(config, { baseDir: dir });
-  registries.push(registry);
-  return registry;
-};
-const uncached = { reader: { maxAgeSeconds: 0, denialAgeSeconds: 0, maxAttempts: 1 } };
-const db = { objectName: 'db' };
-const failure = async (promise: Promise<unknown>): Promise<VaultError> => {
-  const error = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(VaultError);
-  return error as VaultError;
-};
-
 describe('identities', () => {
   it('reads by workload identity, through the challenge, with one token for many reads', async () => {
-    const vault = (await open(uncached)).get('prod');
+    const vault = (await readers.open(uncached)).get('prod');
     for (let i = 0; i < 3; i++) expect((await vault.getSecret(db)).value.toString()).toBe('value');
-    const actions = fake.log.all().map(({ action, status }) => `${action} ${status}`);
+    const actions = readers.fake.log.all().map(({ action, status }) => `${action} ${status}`);
     expect(actions).toEqual([
       'secrets/get 401',
       'metadata 200',
@@ -84,63 +31,65 @@ describe('identities', () => {
   });
 
   it('takes workload identity from the environment that AKS injects', async () => {
-    Object.assign(process.env, files.environment());
+    Object.assign(process.env, readers.files.environment());
     const settings = {
-      ...files.vaultSettings('prod'),
+      ...readers.files.vaultSettings('prod'),
       identity: { kind: 'workload' as const, disableInstanceDiscovery: true },
     };
-    const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: settings }), { baseDir: dir });
-    registries.push(registry);
+    const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: settings }), {
+      baseDir: readers.dir,
+    });
+    readers.closing(registry);
     expect((await registry.get('prod').getSecret(db)).value.toString()).toBe('value');
   });
 
   it('reads by the managed identity of the machine', async () => {
-    process.env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] = fake.metadataUrl;
-    const { identity: _, ...rest } = files.vaultSettings('prod');
+    process.env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] = readers.fake.metadataUrl;
+    const { identity: _, ...rest } = readers.files.vaultSettings('prod');
     const config = VaultsConfig.parse({
       prod: { ...rest, identity: { kind: 'managed', clientId: DEFAULT_PRINCIPAL.clientId } },
     });
-    const registry = await VaultRegistry.open(config, { baseDir: dir });
-    registries.push(registry);
+    const registry = await VaultRegistry.open(config, { baseDir: readers.dir });
+    readers.closing(registry);
     expect((await registry.get('prod').getSecret(db)).value.toString()).toBe('value');
-    expect(fake.log.of('imds')).toHaveLength(1);
-    expect(fake.log.of('token')).toHaveLength(0);
+    expect(readers.fake.log.of('imds')).toHaveLength(1);
+    expect(readers.fake.log.of('token')).toHaveLength(0);
   });
 
   it("reads with a developer's credentials through DefaultAzureCredential", async () => {
     Object.assign(process.env, {
-      AZURE_TENANT_ID: fake.entra.tenantId,
+      AZURE_TENANT_ID: readers.fake.entra.tenantId,
       AZURE_CLIENT_ID: UNFEDERATED.clientId,
       AZURE_CLIENT_SECRET: UNFEDERATED.clientSecret,
       AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential',
     });
-    const { identity: _, ...rest } = files.vaultSettings('prod');
+    const { identity: _, ...rest } = readers.files.vaultSettings('prod');
     const identity = {
       kind: 'default' as const,
-      authorityHost: fake.authorityHost,
+      authorityHost: readers.fake.authorityHost,
       disableInstanceDiscovery: true,
     };
     const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: { ...rest, identity } }), {
-      baseDir: dir,
+      baseDir: readers.dir,
     });
-    registries.push(registry);
+    readers.closing(registry);
     expect((await registry.get('prod').getSecret(db)).value.toString()).toBe('value');
   });
 
   it('says at opening which setting of workload identity is missing', async () => {
     delete process.env['AZURE_FEDERATED_TOKEN_FILE'];
     const identity = { kind: 'workload' as const, tenantId: 't', clientId: READER.clientId };
-    const error = await failure(open({ identity }));
+    const error = await failure(readers.open({ identity }));
     expect(error).toMatchObject({ code: 'VAULT_MISCONFIGURED' });
     expect(error.message).toMatch(/vault "prod".*tokenFile.*AZURE_FEDERATED_TOKEN_FILE/);
   });
 
   it('answers a continuous-access challenge with a new token', async () => {
-    const vault = (await open(uncached)).get('prod');
+    const vault = (await readers.open(uncached)).get('prod');
     await vault.getSecret(db);
-    fake.faults.add({ effect: { kind: 'cae' } });
+    readers.fake.faults.add({ effect: { kind: 'cae' } });
     expect((await vault.getSecret(db)).value.toString()).toBe('value');
-    expect(fake.log.of('token')).toHaveLength(2);
+    expect(readers.fake.log.of('token')).toHaveLength(2);
   });
 });
 
@@ -168,7 +117,7 @@ describe('failures are distinct and actionable', () => {
     ],
   ];
   it.each(identityCases)('identity: %s', async (_, identity, code, message) => {
-    const vault = (await open(uncached, identity)).get('prod');
+    const vault = (await readers.open(uncached, identity)).get('prod');
     const error = await failure(vault.getSecret(db));
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
@@ -193,28 +142,28 @@ describe('failures are distinct and actionable', () => {
     ['half an answer', { kind: 'truncate' }, 'VAULT_UNREACHABLE'],
   ];
   it.each(faultCases)('vault: %s', async (_, effect, code) => {
-    const vault = (await open(uncached)).get('prod');
+    const vault = (await readers.open(uncached)).get('prod');
     await vault.getSecret(db);
-    fake.faults.add({ effect });
+    readers.fake.faults.add({ effect });
     const error = await failure(vault.getSecret(db));
     expect(error.code).toBe(code);
     expect(error.remedy).not.toBe('');
     if (effect.kind !== 'reset' && effect.kind !== 'truncate') {
-      const requestIds = fake.log.all().map(({ requestId }) => requestId);
+      const requestIds = readers.fake.log.all().map(({ requestId }) => requestId);
       expect(requestIds).toContain(error.details.requestId);
     }
   });
 
   it('does not take the sign-in page of a proxy for a secret', async () => {
-    const vault = (await open(uncached)).get('prod');
-    fake.faults.add({ effect: { kind: 'garbage' } });
+    const vault = (await readers.open(uncached)).get('prod');
+    readers.fake.faults.add({ effect: { kind: 'garbage' } });
     expect((await failure(vault.getSecret(db))).code).toMatch(/^VAULT_(REFUSED|UNREACHABLE)$/);
   });
 
   it('a slow vault: no answer in time', async () => {
-    const vault = (await open({ ...uncached, timeoutSeconds: 0.3 })).get('prod');
+    const vault = (await readers.open({ ...uncached, timeoutSeconds: 0.3 })).get('prod');
     await vault.getSecret(db);
-    fake.faults.add({ effect: { kind: 'delay', ms: 2_000 } });
+    readers.fake.faults.add({ effect: { kind: 'delay', ms: 2_000 } });
     const error = await failure(vault.getSecret(db));
     expect(error.code).toBe('VAULT_UNREACHABLE');
     expect(error.message).toContain('no answer in time');
@@ -226,10 +175,10 @@ describe('failures are distinct and actionable', () => {
       vaultTenantId: '11111111-1111-1111-1111-111111111111',
     });
     try {
-      const otherFiles = new ClientFiles(other, join(dir, 'other'));
+      const otherFiles = new ClientFiles(other, join(readers.dir, 'other'));
       const config = VaultsConfig.parse({ prod: { ...otherFiles.vaultSettings('prod'), ...uncached } });
-      const registry = await VaultRegistry.open(config, { baseDir: dir });
-      registries.push(registry);
+      const registry = await VaultRegistry.open(config, { baseDir: readers.dir });
+      readers.closing(registry);
       expect((await failure(registry.get('prod').getSecret(db))).code).toBe('VAULT_WRONG_TENANT');
     } finally {
       await other.close();
@@ -237,11 +186,11 @@ describe('failures are distinct and actionable', () => {
   });
 
   it('a certificate that nobody vouches for', async () => {
-    const { caFile: _, ...untrusting } = files.vaultSettings('prod');
+    const { caFile: _, ...untrusting } = readers.files.vaultSettings('prod');
     const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: { ...untrusting, ...uncached } }), {
-      baseDir: dir,
+      baseDir: readers.dir,
     });
-    registries.push(registry);
+    readers.closing(registry);
     expect((await failure(registry.get('prod').getSecret(db))).code).toBe('VAULT_TLS_UNTRUSTED');
   });
 
@@ -251,9 +200,14 @@ describe('failures are distinct and actionable', () => {
       challengeResource: 'https://graph.microsoft.com',
     });
     try {
-      const config = { ...new ClientFiles(rogue, join(dir, 'rogue')).vaultSettings('prod'), ...uncached };
-      const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: config }), { baseDir: dir });
-      registries.push(registry);
+      const config = {
+        ...new ClientFiles(rogue, join(readers.dir, 'rogue')).vaultSettings('prod'),
+        ...uncached,
+      };
+      const registry = await VaultRegistry.open(VaultsConfig.parse({ prod: config }), {
+        baseDir: readers.dir,
+      });
+      readers.closing(registry);
       expect((await failure(registry.get('prod').getSecret(db))).code).toBe('VAULT_MISCONFIGURED');
       expect(rogue.log.of('token')).toHaveLength(0);
       expect(rogue.log.all().map(({ clientId }) => clientId)).toEqual([undefined]);
@@ -263,12 +217,12 @@ describe('failures are distinct and actionable', () => {
   });
 
   it('a vault that nobody serves', async () => {
-    const vault = (await open({ ...uncached, url: 'https://prod.vault.azure.net:1' })).get('prod');
+    const vault = (await readers.open({ ...uncached, url: 'https://prod.vault.azure.net:1' })).get('prod');
     expect((await failure(vault.getSecret(db))).code).toBe('VAULT_UNREACHABLE');
   });
 
   it('names the vaults that there are when one is unknown', async () => {
-    const registry = await open();
+    const registry = await readers.open();
     expect(() => registry.get('production')).toThrow(/no vault has the name "production"; configured: prod/);
   });
 });

@@ -1,72 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { VaultRegistry, VaultsConfig, VaultError, type AzureVaultConfig, type SecretSource } from '#vault';
-import {
-  ClientFiles,
-  DEFAULT_PRINCIPAL,
-  FakeAzure,
-  SdkClients,
-  type AzureVaultSettings,
-} from './fake-azure/index.js';
+import { describe, expect, it } from '@jest/globals';
+import { VaultsConfig, type SecretSource } from '#vault';
+import { SdkClients } from './fake-azure/index.js';
+import { db, failure, KeyVaultReaders, READER, uncached } from './key-vault-readers.js';
 
-const READER = {
-  clientId: 'a7c1f1d2-3c1b-4d57-8a53-0d3c5a6e0002',
-  federatedSubject: DEFAULT_PRINCIPAL.federatedSubject!,
-  permissions: ['secrets/get'],
-};
-
-let dir: string;
-let fake: FakeAzure;
-let files: ClientFiles;
-const registries: VaultRegistry[] = [];
-
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'vault-azure-'));
-  fake = await FakeAzure.start({
-    vaults: ['prod'],
-    principals: [DEFAULT_PRINCIPAL, READER],
-  });
-  files = new ClientFiles(fake, dir);
-  fake.vaults.get('prod')!.secrets.seed('db', 'value');
-});
-afterAll(async () => {
-  await fake.close();
-  rmSync(dir, { recursive: true });
-});
-afterEach(async () => {
-  await Promise.all(registries.splice(0).map((registry) => registry.close()));
-  fake.faults.clear();
-  fake.log.clear();
-  fake.clock.reset();
-});
-
-const open = async (
-  changes: Partial<AzureVaultSettings> = {},
-  identity: Partial<AzureVaultConfig['identity']> = {},
-): Promise<VaultRegistry> => {
-  const config = VaultsConfig.parse({ prod: { ...files.vaultSettings('prod', identity), ...changes } });
-  const registry = await VaultRegistry.open(config, { baseDir: dir });
-  registries.push(registry);
-  return registry;
-};
-const uncached = { reader: { maxAgeSeconds: 0, denialAgeSeconds: 0, maxAttempts: 1 } };
-const db = { objectName: 'db' };
-const failure = async (promise: Promise<unknown>): Promise<VaultError> => {
-  const error = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(VaultError);
-  return error as VaultError;
-};
+const readers = KeyVaultReaders.forThisFile();
 
 describe('semantics of reads from Key Vault', () => {
   it('release records can name version and x-ms-request-id of the read, also from the cache', async () => {
-    const vault = (await open()).get('prod');
+    const vault = (await readers.open()).get('prod');
     const [first, second] = [await vault.getSecret(db), await vault.getSecret(db)];
-    const logged = fake.log.of('secrets/get');
+    const logged = readers.fake.log.of('secrets/get');
     expect(logged).toHaveLength(1);
     for (const secret of [first, second]) {
       expect(secret).toMatchObject({
@@ -77,14 +22,14 @@ describe('semantics of reads from Key Vault', () => {
   });
 
   it('needs only the permission to get secrets, for the health check too', async () => {
-    const vault = (await open({}, { clientId: READER.clientId })).get('prod');
+    const vault = (await readers.open({}, { clientId: READER.clientId })).get('prod');
     expect(await vault.check()).toMatchObject({ ok: true });
     expect((await vault.getSecret(db)).value.toString()).toBe('value');
   });
 
   it('reads a certificate and its key as one version, in one read, while it is renewed again and again', async () => {
-    const registry = await open({ reader: { maxAgeSeconds: 0 } });
-    const clients = new SdkClients(fake, 'prod', join(dir, 'sdk'));
+    const registry = await readers.open({ reader: { maxAgeSeconds: 0 } });
+    const clients = new SdkClients(readers.fake, 'prod', join(readers.dir, 'sdk'));
     const renew = async (): Promise<void> => {
       const policy = {
         issuerName: 'Self',
@@ -114,7 +59,7 @@ describe('semantics of reads from Key Vault', () => {
   });
 
   it('refuses settings that cannot work', () => {
-    const good = files.vaultSettings('prod');
+    const good = readers.files.vaultSettings('prod');
     const problem = (settings: unknown): string => VaultsConfig.safeParse(settings).error?.message ?? 'none';
     expect(problem({ prod: good })).toBe('none');
     expect(problem({ prod: { ...good, url: 'http://prod.vault.azure.net' } })).toContain('https');
@@ -130,20 +75,20 @@ describe('semantics of reads from Key Vault', () => {
   });
 
   it('says which CA file cannot be read', async () => {
-    const error = await failure(open({ caFile: 'no-such.pem' }));
+    const error = await failure(readers.open({ caFile: 'no-such.pem' }));
     expect(error).toMatchObject({
       code: 'VAULT_MISCONFIGURED',
       message: expect.stringContaining('no-such.pem'),
     });
-    writeFileSync(join(dir, 'empty.pem'), 'nothing');
-    expect((await failure(open({ caFile: 'empty.pem' }))).message).toContain('no PEM certificate');
+    writeFileSync(join(readers.dir, 'empty.pem'), 'nothing');
+    expect((await failure(readers.open({ caFile: 'empty.pem' }))).message).toContain('no PEM certificate');
   });
 });
 
 describe('a fleet that boots at once', () => {
   it('10,000 enclaves, 5 secrets each, within a second: 5 reads, no error', async () => {
-    const vault = (await open()).get('prod');
-    for (let i = 0; i < 5; i++) fake.vaults.get('prod')!.secrets.seed(`fleet-${i}`, `value ${i}`);
+    const vault = (await readers.open()).get('prod');
+    for (let i = 0; i < 5; i++) readers.fake.vaults.get('prod')!.secrets.seed(`fleet-${i}`, `value ${i}`);
     const started = performance.now();
     const boots = Array.from({ length: 10_000 }, () =>
       Promise.all(Array.from({ length: 5 }, (_, i) => vault.getSecret({ objectName: `fleet-${i}` }))),
@@ -152,35 +97,35 @@ describe('a fleet that boots at once', () => {
     expect(
       released.every((secrets) => secrets.every(({ value }, i) => value.toString() === `value ${i}`)),
     ).toBe(true);
-    expect(fake.log.of('secrets/get')).toHaveLength(5);
+    expect(readers.fake.log.of('secrets/get')).toHaveLength(5);
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('goes on through throttling without Retry-After, and never asks more often than the back-off allows', async () => {
-    const registry = await open({ reader: { readTimeoutSeconds: 60, maxAttempts: 6 } });
+    const registry = await readers.open({ reader: { readTimeoutSeconds: 60, maxAttempts: 6 } });
     const vault = registry.get('prod');
     await vault.getSecret(db);
-    fake.faults.add({ effect: { kind: 'throttle' }, action: 'secrets/get', times: 2 });
-    fake.log.clear();
+    readers.fake.faults.add({ effect: { kind: 'throttle' }, action: 'secrets/get', times: 2 });
+    readers.fake.log.clear();
     const reads = await Promise.all(
       Array.from({ length: 100 }, () => vault.getSecret({ objectName: 'fleet-0' })),
     );
     expect(reads.every(({ value }) => value.toString() === 'value 0')).toBe(true);
-    expect(fake.log.of('secrets/get').map(({ status }) => status)).toEqual([429, 429, 200]);
+    expect(readers.fake.log.of('secrets/get').map(({ status }) => status)).toEqual([429, 429, 200]);
     expect(registry.stats()['prod']).toMatchObject({ throttled: 2, circuit: 'closed' });
   });
 
   it('stands in with a value of allowed age while the vault is away, and stops at once when the secret is disabled', async () => {
-    const registry = await open({
+    const registry = await readers.open({
       reader: { maxAgeSeconds: 0, maxAttempts: 1, denialAgeSeconds: 0, breaker: { failures: 100 } },
     });
     const vault = registry.get('prod');
     await vault.getSecret({ objectName: 'fleet-1' });
-    fake.faults.add({ effect: { kind: 'status', status: 503 } });
+    readers.fake.faults.add({ effect: { kind: 'status', status: 503 } });
     const standIn = await vault.getSecret({ objectName: 'fleet-1' }, { maxStaleSeconds: 60 });
     expect(standIn).toMatchObject({ stale: true });
     expect((await failure(vault.getSecret({ objectName: 'fleet-1' }))).code).toBe('VAULT_UNAVAILABLE');
-    fake.faults.clear();
+    readers.fake.faults.clear();
     await registry
       .writable('prod')
       .updateSecret({ objectName: 'fleet-1', objectVersion: standIn.version }, { enabled: false });
@@ -190,14 +135,14 @@ describe('a fleet that boots at once', () => {
   });
 
   it('releases neither early nor late, although the vault would serve both', async () => {
-    const registry = await open(uncached);
+    const registry = await readers.open(uncached);
     const now = Math.floor(Date.now() / 1000) * 1000;
     await registry.writable('prod').setSecret('early', 'v', { notBefore: new Date(now + 60_000) });
     await registry.writable('prod').setSecret('late', 'v', { expiresOn: new Date(now - 60_000) });
     const vault = registry.get('prod');
     expect((await failure(vault.getSecret({ objectName: 'early' }))).code).toBe('SECRET_NOT_YET_VALID');
     expect((await failure(vault.getSecret({ objectName: 'late' }))).code).toBe('SECRET_EXPIRED');
-    expect(fake.log.of('secrets/get').map(({ status }) => status)).toEqual([200, 200]);
+    expect(readers.fake.log.of('secrets/get').map(({ status }) => status)).toEqual([200, 200]);
     expect((await vault.getSecret({ objectName: 'late' }, { allowExpired: true })).value.toString()).toBe(
       'v',
     );

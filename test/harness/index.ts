@@ -19,5 +19,6 @@ export { entryBytes, numberingFaults, OfflineChecks } from './log-checks.js';
 export { certificateFor, envSecret, fileSecret, manifestOf, type WorkloadMembers } from './manifests.js';
 export { sendRaw, type RawAnswer } from './raw-https.js';
 export { expectProblem, Refusals } from './refusals.js';
+export { refusingDeployment } from './refusing-deployment.js';
 export { Replica } from './replica.js';
 export { SessionStream, type StreamEvent } from './session-stream.js';

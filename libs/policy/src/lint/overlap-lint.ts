@@ -1,4 +1,4 @@
-import type { Identity } from '../manifest/identity-schema.js';
+import { TDX_FIELDS, type Identity } from '../manifest/identity-schema.js';
 import { compileIdentity } from '../decision/identity-rules.js';
 import { identitiesOf } from './identity-lint.js';
 import { warning } from './rule.js';
@@ -40,16 +40,7 @@ const FIELDS = [
   'configid',
   'isvextprodid',
   'isvfamilyid',
-  'mrtd',
-  'rtmr0',
-  'rtmr1',
-  'rtmr2',
-  'rtmr3',
-  'mrseam',
-  'mrconfigid',
-  'mrowner',
-  'mrownerconfig',
-  'mrservicetd',
+  ...TDX_FIELDS,
 ] as const satisfies readonly (keyof Identity)[];
 
 function compatible(a: Identity, b: Identity): boolean {

@@ -58,6 +58,36 @@ export function identityOf(enclave: EnclaveDescription, names: SourceNames, { by
   return { workload: { identity }, report };
 }
 
+/** {@link identityOf} from a tool's flat output; `beside` are members that it prints and that need no rule. */
+export function identityByNames(
+  members: ReadonlyMap<string, unknown>,
+  names: SourceNames,
+  beside: ReadonlySet<string>,
+  choices: ImportChoices,
+): Imported {
+  const { mrenclave, mrsigner, isvprodid, isvsvn, debug } = names;
+  const { workload, report } = identityOf(
+    {
+      mrenclave: members.get(mrenclave),
+      mrsigner: members.get(mrsigner),
+      isvprodid: members.get(isvprodid),
+      isvsvn: members.get(isvsvn),
+      debug: members.get(debug),
+    },
+    names,
+    choices,
+  );
+  const rest = [...members.keys()].filter((name) => !Object.values(names).includes(name));
+  return {
+    workload,
+    report: [
+      ...report,
+      ...enforcedByProcessor(rest.filter((name) => beside.has(name))),
+      ...unknownMembers(rest.filter((name) => !beside.has(name))),
+    ],
+  };
+}
+
 function measurement(value: unknown, name: string): string {
   if (typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value)) return value.toLowerCase();
   throw malformed(`"${name}" is not 64 hexadecimal digits`);

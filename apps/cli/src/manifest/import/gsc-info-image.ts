@@ -1,4 +1,4 @@
-import { enforcedByProcessor, identityOf, unknownMembers, type SourceNames } from './enclave-identity.js';
+import { identityByNames, type SourceNames } from './enclave-identity.js';
 import { type Importer, malformed, textOf } from './importer.js';
 
 const NAMES: SourceNames = {
@@ -16,26 +16,7 @@ export const GSC_INFO_IMAGE: Importer = {
   maxBytes: 64 * 1024,
   read: (file, choices) => {
     const members = flatToml(textOf(file));
-    const { workload, report } = identityOf(
-      {
-        mrenclave: members.get('mr_enclave'),
-        mrsigner: members.get('mr_signer'),
-        isvprodid: members.get('isv_prod_id'),
-        isvsvn: members.get('isv_svn'),
-        debug: members.get('debug'),
-      },
-      NAMES,
-      choices,
-    );
-    const rest = [...members.keys()].filter((name) => !Object.values(NAMES).includes(name));
-    return {
-      workload,
-      report: [
-        ...report,
-        ...enforcedByProcessor(rest.filter((name) => BESIDE.has(name))),
-        ...unknownMembers(rest.filter((name) => !BESIDE.has(name))),
-      ],
-    };
+    return identityByNames(members, NAMES, BESIDE, choices);
   },
 };
 

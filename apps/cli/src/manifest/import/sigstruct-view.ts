@@ -1,4 +1,4 @@
-import { enforcedByProcessor, identityOf, unknownMembers, type SourceNames } from './enclave-identity.js';
+import { identityByNames, type SourceNames } from './enclave-identity.js';
 import { type Importer, malformed, textOf } from './importer.js';
 
 const NAMES: SourceNames = {
@@ -25,25 +25,6 @@ export const SIGSTRUCT_VIEW: Importer = {
     if (typeof found !== 'object' || found === null || Array.isArray(found))
       throw malformed('it is no object');
     const members = new Map<string, unknown>(Object.entries(found));
-    const { workload, report } = identityOf(
-      {
-        mrenclave: members.get('mr_enclave'),
-        mrsigner: members.get('mr_signer'),
-        isvprodid: members.get('isv_prod_id'),
-        isvsvn: members.get('isv_svn'),
-        debug: members.get('debug_enclave'),
-      },
-      NAMES,
-      choices,
-    );
-    const rest = [...members.keys()].filter((name) => !Object.values(NAMES).includes(name));
-    return {
-      workload,
-      report: [
-        ...report,
-        ...enforcedByProcessor(rest.filter((name) => BESIDE.has(name))),
-        ...unknownMembers(rest.filter((name) => !BESIDE.has(name))),
-      ],
-    };
+    return identityByNames(members, NAMES, BESIDE, choices);
   },
 };
