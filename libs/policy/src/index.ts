@@ -76,6 +76,7 @@ export type {
 
 export { evaluateMaaPolicy } from './maa-policy/evaluate-maa-policy.js';
 export type { MaaDecision, MaaRuleTrace } from './maa-policy/evaluate-maa-policy.js';
+export { importMaaPolicy } from './maa-policy/import-maa-policy.js';
 export { parseMaaPolicy } from './maa-policy/parse-maa-policy.js';
 export { maaPolicyHash } from './maa-policy/policy-hash.js';
 export { MAX_MAA_POLICY_CHARACTERS, MaaPolicyError } from './maa-policy/syntax.js';

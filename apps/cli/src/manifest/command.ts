@@ -47,7 +47,7 @@ export function registerManifest(program: Command, session: Session): void {
     )
     .argument(
       '<kind>',
-      'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, marblerun, sigstruct, trustee-policy',
+      'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, maa-policy, marblerun, sigstruct, trustee-policy',
     )
     .argument('<file>', '"-" reads standard input')
     .option('--workload <name>', 'name of the workload', 'imported')

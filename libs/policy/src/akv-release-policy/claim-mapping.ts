@@ -50,6 +50,8 @@ const FLOORS: Readonly<Record<string, 'isvsvn' | 'configsvn'>> = {
   'x-ms-sgx-config-svn': 'configsvn',
 };
 const DEBUG = new Set<string>([...SGX_CLAIMS.debug, 'tdx_td_attributes_debug']);
+/** Of Microsoft's tokens for TDs, and of ours for both. */
+const TCB = new Set<string>(['attester_tcb_status', 'x-siegel-tcb-status']);
 /** Claims that only say which kind of token it is; the identity fields of a workload imply as much. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   'x-ms-attestation-type': ['sgx', 'tdxvm'],
@@ -68,7 +70,7 @@ export function contributionOf(condition: ClaimCondition): Contribution {
   const floor = FLOORS[claim];
   if (floor) return atLeast(floor, operator, value);
   if (DEBUG.has(claim)) return debug(operator, value);
-  if (claim === 'attester_tcb_status') return tcb(operator, value);
+  if (TCB.has(claim)) return tcb(operator, value);
   const kinds = KINDS[claim];
   if (kinds && operator === 'equals' && kinds.includes(value))
     return mapped('the identity of the workload implies it');

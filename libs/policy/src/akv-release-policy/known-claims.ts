@@ -69,6 +69,18 @@ const OTHER_CLAIMS = [
   'tdx_xfam',
   'tdx_td_attributes',
   'tdx_td_attributes_debug',
+  // Of our own tokens in this protocol (docs/wrappers/maa.md).
+  'x-siegel-tenant',
+  'x-siegel-simulated',
+  'x-siegel-tcb-status',
+  'x-siegel-tcb-date',
+  'x-siegel-advisories',
+  'x-siegel-tcb-evaluation',
+  'x-siegel-collateral',
+  'x-siegel-fmspc',
+  'x-siegel-evidence-sha256',
+  'x-siegel-quote-sha256',
+  'x-siegel-log',
 ] as const;
 
 /** All first steps of claim paths that tokens have. */
@@ -83,4 +95,6 @@ export const OPEN_CLAIMS: ReadonlySet<string> = new Set([
   'x-ms-inittime',
   'x-ms-policy-signer',
   'x-ms-sgx-collateral',
+  'x-siegel-collateral',
+  'x-siegel-log',
 ]);

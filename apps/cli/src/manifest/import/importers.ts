@@ -3,6 +3,7 @@ import { AKV_POLICY } from './akv-policy.js';
 import { FORTANIX_BUILDS } from './fortanix-builds.js';
 import { GRAMINE_ENV } from './gramine-env.js';
 import { GSC_INFO_IMAGE } from './gsc-info-image.js';
+import { MAA_POLICY } from './maa-policy.js';
 import { MARBLERUN_MANIFEST } from './marblerun-manifest.js';
 import { SIGSTRUCT } from './sigstruct-file.js';
 import { SIGSTRUCT_VIEW } from './sigstruct-view.js';
@@ -15,6 +16,7 @@ export const IMPORTERS: Readonly<Record<string, Importer>> = {
   'gramine-env': GRAMINE_ENV,
   'gramine-sigstruct-view': SIGSTRUCT_VIEW,
   'gsc-info-image': GSC_INFO_IMAGE,
+  'maa-policy': MAA_POLICY,
   marblerun: MARBLERUN_MANIFEST,
   sigstruct: SIGSTRUCT,
   'trustee-policy': TRUSTEE_POLICY,

@@ -52,7 +52,7 @@ export async function writeCertificate(content: CertificateContent, issuer: Issu
         ...(content.keyUsage === 0 ? [] : [extension(OID.keyUsage, keyUsage(content.keyUsage), true)]),
         ...(content.extendedKeyUsage.length === 0
           ? []
-          : [extension(OID.extendedKeyUsage, derSequence(...content.extendedKeyUsage.map(derOid)))]),
+          : [extension(OID.extendedKeyUsage, derSequence(...content.extendedKeyUsage.map(oid)))]),
         extension(OID.basicConstraints, basicConstraints(content.authority), true),
         ...(content.authority
           ? [extension(OID.subjectKeyIdentifier, derOctetString(keyIdentifier(content.publicKey)))]
@@ -61,7 +61,7 @@ export async function writeCertificate(content: CertificateContent, issuer: Issu
         ...(names === undefined
           ? []
           : [extension(OID.subjectAltName, names, content.subject.equals(EMPTY_NAME))]),
-        ...(content.extra ?? []).map(({ oid, octets }) => extension(derOid(oid), octets)),
+        ...(content.extra ?? []).map(({ oid: dotted, octets }) => extension(oid(dotted), octets)),
       ),
     ),
   );
@@ -82,6 +82,15 @@ const OID = {
   authorityKeyIdentifier: derOid('2.5.29.35'),
   extendedKeyUsage: derOid('2.5.29.37'),
 } as const;
+/** Few identifiers, in every certificate. */
+const encoded = new Map<string, Buffer>();
+function oid(dotted: string): Buffer {
+  const known = encoded.get(dotted);
+  if (known) return known;
+  const made = derOid(dotted);
+  if (encoded.size < 64) encoded.set(dotted, made);
+  return made;
+}
 const VERSION_3 = derExplicit(0, derUnsigned(Buffer.of(2)));
 const EMPTY_NAME = derSequence();
 
