@@ -82,6 +82,9 @@ export { maaPolicyHash } from './maa-policy/policy-hash.js';
 export { MAX_MAA_POLICY_CHARACTERS, MaaPolicyError } from './maa-policy/syntax.js';
 export type { MaaClaim, MaaPolicy, MaaValue } from './maa-policy/syntax.js';
 
+/** SCONE sessions. */
+export * as scone from './scone-session/index.js';
+
 /** MarbleRun manifests. */
 export * as marblerun from './marblerun-manifest/index.js';
 

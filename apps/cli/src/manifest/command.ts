@@ -47,7 +47,7 @@ export function registerManifest(program: Command, session: Session): void {
     )
     .argument(
       '<kind>',
-      'akv-policy, gramine-env, gramine-sigstruct-view, gsc-info-image, maa-policy, marblerun, sigstruct, trustee-policy',
+      'akv-policy, fortanix-builds, gramine-env, gramine-sigstruct-view, gsc-info-image, maa-policy, marblerun, scone-session, sigstruct, trustee-policy',
     )
     .argument('<file>', '"-" reads standard input')
     .option('--workload <name>', 'name of the workload', 'imported')
@@ -60,6 +60,12 @@ export function registerManifest(program: Command, session: Session): void {
       '--accept <path>',
       'live with this part being weakened or unsupported; may be given several times',
       (path: string, earlier: readonly string[]) => [...earlier, path],
+      [] as readonly string[],
+    )
+    .option(
+      '--value <name=value>',
+      'fill in a variable of a template (scone-session); may be given several times',
+      (pair: string, earlier: readonly string[]) => [...earlier, pair],
       [] as readonly string[],
     )
     .option('--json', 'print {manifest, report}')

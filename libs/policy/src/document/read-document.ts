@@ -1,10 +1,15 @@
 import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, YAMLParseError } from 'yaml';
-import type { CST, Document, Node, Scalar } from 'yaml';
+import type { CST, Document, Node, Scalar, Tags } from 'yaml';
 import { formatPath, quoted } from '../problem.js';
 import type { LintProblem, PathStep } from '../problem.js';
 import { DOCUMENT_LIMITS } from './limits.js';
 import { lineOf, LocatedDocument } from './located.js';
 import type { LocatedNode } from './located.js';
+
+export interface ReadOptions {
+  /** Tags that the format has, such as `!akv`: the value becomes a mapping of the tag to it. Default: none. */
+  readonly tags?: readonly string[];
+}
 
 export type ReadResult = { ok: true; document: LocatedDocument } | { ok: false; problems: LintProblem[] };
 
@@ -24,7 +29,7 @@ const SYNTAX_CODES: Readonly<Record<string, string>> = {
  * never need and attackers do: duplicate and non-text keys, tags, several documents, deep nesting, alias bombs, texts beyond the limits.
  * Never throws.
  */
-export function readDocument(text: string): ReadResult {
+export function readDocument(text: string, { tags = [] }: ReadOptions = {}): ReadResult {
   const bytes = Buffer.byteLength(text, 'utf8');
   if (bytes > DOCUMENT_LIMITS.bytes) {
     return whole(
@@ -36,7 +41,7 @@ export function readDocument(text: string): ReadResult {
   const lines = new LineCounter();
   let parsed: Document.Parsed;
   try {
-    parsed = compose(text, lines);
+    parsed = compose(text, lines, tags);
   } catch (error) {
     return whole('SYNTAX_ERROR', error instanceof Error ? error.message : 'the document cannot be read');
   }
@@ -47,7 +52,7 @@ export function readDocument(text: string): ReadResult {
   });
   if (syntax.length > 0) return { ok: false, problems: syntax };
   if (parsed.contents === null) return whole('DOCUMENT_EMPTY', 'the document is empty');
-  const reader = new NodeReader(parsed, lines);
+  const reader = new NodeReader(parsed, lines, new Set(tags));
   const read = reader.read(parsed.contents, [], undefined, 0);
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   const isJson = /^[\uFEFF\s]*[{[]/.test(text);
@@ -55,7 +60,7 @@ export function readDocument(text: string): ReadResult {
 }
 
 /** The first document of the text; a second one is an error of the first. */
-function compose(text: string, lines: LineCounter): Document.Parsed {
+function compose(text: string, lines: LineCounter, tags: readonly string[]): Document.Parsed {
   const composer = new Composer({
     prettyErrors: false,
     // Duplicate keys are found below in linear time; the parser's own check is quadratic.
@@ -64,6 +69,11 @@ function compose(text: string, lines: LineCounter): Document.Parsed {
     schema: 'core',
     merge: false,
     resolveKnownTags: false,
+    customTags: tags.flatMap((tag): Tags => [
+      { tag, collection: 'map' },
+      { tag, collection: 'seq' },
+      { tag, resolve: (source: string) => (source === '' ? null : source) },
+    ]),
   });
   let first: Document.Parsed | undefined;
   for (const document of composer.compose(boundedTokens(text, lines), true, text.length)) {
@@ -108,6 +118,7 @@ class NodeReader {
   constructor(
     private readonly parsed: Document.Parsed,
     private readonly lines: LineCounter,
+    private readonly tags: ReadonlySet<string>,
   ) {}
 
   read(
@@ -154,6 +165,7 @@ class NodeReader {
       const read = this.read(target, path, key, depth + 1);
       return { data: read.data, node: { ...read.node, key: here.key } };
     }
+    if (node.tag !== undefined && this.tags.has(node.tag)) return this.readTagged(node, path, here, depth);
     if (node.tag !== undefined && node.tag.startsWith('!') && node.tag !== '!') {
       return this.refuse(
         'TAG_NOT_ALLOWED',
@@ -165,6 +177,26 @@ class NodeReader {
     }
     const anchor = 'anchor' in node ? node.anchor : undefined;
     if (anchor !== undefined) this.anchors.set(anchor, node);
+    return this.readValue(node, path, here, depth);
+  }
+
+  private readTagged(
+    node: Node,
+    path: readonly PathStep[],
+    here: { value: number; key: number },
+    depth: number,
+  ): Read {
+    const tag = node.tag!;
+    const { data, node: inner } = this.readValue(node, [...path, tag], here, depth + 1);
+    return { data: { [tag]: data }, node: { ...here, children: new Map([[tag, inner]]) } };
+  }
+
+  private readValue(
+    node: Node,
+    path: readonly PathStep[],
+    here: { value: number; key: number },
+    depth: number,
+  ): Read {
     if (isScalar(node)) return this.readScalar(node, path, here);
     this.open.add(node);
     try {
@@ -173,7 +205,10 @@ class NodeReader {
     } finally {
       this.open.delete(node);
     }
-    return this.refuse('SYNTAX_ERROR', path, value, 'this kind of value is not supported', nothing);
+    return this.refuse('SYNTAX_ERROR', path, here.value, 'this kind of value is not supported', {
+      data: null,
+      node: here,
+    });
   }
 
   private readScalar(node: Scalar, path: readonly PathStep[], here: { value: number; key: number }): Read {

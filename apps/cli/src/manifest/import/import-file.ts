@@ -12,6 +12,8 @@ export interface ImportOptions {
   readonly workload: string;
   readonly by: string;
   readonly accept: readonly string[];
+  /** `NAME=VALUE`, for templates. */
+  readonly value: readonly string[];
   readonly json?: true;
 }
 
@@ -28,7 +30,10 @@ export async function importFile(
   }
   if (options.by !== 'enclave' && options.by !== 'signer')
     throw CliError.of('USAGE', '--by is "enclave" or "signer".');
-  const read = importer.read(await readWhole(file, importer.maxBytes, terminal), { by: options.by });
+  const read = importer.read(await readWhole(file, importer.maxBytes, terminal), {
+    by: options.by,
+    values: valuesOf(options.value),
+  });
   const workloads = [...(read.workload === undefined ? [] : [read.workload]), ...(read.further ?? [])];
   const names = workloads.map((_, at) => (at === 0 ? options.workload : `${options.workload}-${at + 1}`));
   const manifest = {
@@ -43,6 +48,16 @@ export async function importFile(
     terminal.err(`${reportLines(report, options.accept, terminal.colour)}\n`);
   }
   return open.length === 0 ? 0 : 1;
+}
+
+function valuesOf(pairs: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    pairs.map((pair) => {
+      const [, name, value] = /^([^=]+)=([^]*)$/.exec(pair) ?? [];
+      if (name === undefined || value === undefined) throw CliError.of('USAGE', '--value is NAME=VALUE.');
+      return [name, value];
+    }),
+  );
 }
 
 /** Errors of the manifest itself, such as a rule by a signer whose key is public: it could not be set. */

@@ -24,6 +24,8 @@ export interface Imported {
 export interface ImportChoices {
   /** Which measurement of an enclave the identity names. */
   readonly by: 'enclave' | 'signer';
+  /** What fills in the variables of a template. */
+  readonly values: ReadonlyMap<string, string>;
 }
 
 /** Reads one kind of file. @throws CliError FORMAT_MALFORMED for a file that is not of the kind */

@@ -5,6 +5,7 @@ import { GRAMINE_ENV } from './gramine-env.js';
 import { GSC_INFO_IMAGE } from './gsc-info-image.js';
 import { MAA_POLICY } from './maa-policy.js';
 import { MARBLERUN_MANIFEST } from './marblerun-manifest.js';
+import { SCONE_SESSION } from './scone-session.js';
 import { SIGSTRUCT } from './sigstruct-file.js';
 import { SIGSTRUCT_VIEW } from './sigstruct-view.js';
 import { TRUSTEE_POLICY } from './trustee-policy.js';
@@ -18,6 +19,7 @@ export const IMPORTERS: Readonly<Record<string, Importer>> = {
   'gsc-info-image': GSC_INFO_IMAGE,
   'maa-policy': MAA_POLICY,
   marblerun: MARBLERUN_MANIFEST,
+  'scone-session': SCONE_SESSION,
   sigstruct: SIGSTRUCT,
   'trustee-policy': TRUSTEE_POLICY,
 };
