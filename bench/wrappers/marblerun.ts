@@ -4,19 +4,17 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PAYMENTS } from '../../apps/cli/src/demo/demo-manifest.js';
 import { LocalDeployment } from '../../apps/cli/src/up/deployment.js';
+import { encodeRequest } from '../../test/marblerun/activation-messages.js';
 import { CoordinatorClient } from '../../test/marblerun/coordinator-client.js';
 import { freePorts } from '../../test/marblerun/free-ports.js';
-import type { Quoting } from '../../test/marblerun/reference-marble.js';
+import { openEnclaveReport, reportDataOver } from '../../test/marblerun/marble-identity.js';
+import { pem, type Quoting, SOME_UUID } from '../../test/marblerun/reference-marble.js';
 import { cpuSeconds } from '../measure/process-usage.js';
 import { median, percentile, round } from '../measure/statistics.js';
 import type { Load } from './main.js';
-import {
-  activateWith,
-  connectMarble,
-  type PreparedMarble,
-  prepareMarble,
-  requestOf,
-} from './marblerun-load.js';
+import { type LoadPlan, marblesInNode, type PlannedMarble } from './marblerun-load.js';
+import { marblesInGo } from './marbles-in-go.js';
+import { quickMarble } from './quick-marble.js';
 import type { WrapperReport } from './report.js';
 
 /** How marbles come: a TLS connection for each activation, or many over each. */
@@ -88,86 +86,56 @@ async function drive(
   say: (text: string) => void,
 ) {
   const quoting: Quoting = (reportData) => deployment.world.platform.quote({ ...PAYMENTS, reportData });
-  const warmUp = Math.min(200, count);
-  const latencies: number[] = [];
-  let failed = 0;
-  let limit = warmUp;
-  const timed = async (work: () => Promise<number>): Promise<void> => {
+  const warmUp = Math.min(500, count);
+  const fresh = connections === 'fresh';
+  say(`making ${count + warmUp} quotes${fresh ? ' with keys and certificates' : ''} ...`);
+  // Which worker takes how many of the requests is theirs to settle, so that each has more than its share.
+  const each = fresh ? 1 : Math.ceil((count + warmUp) / concurrency) * 2;
+  const marbles: PlannedMarble[] = [];
+  for (let at = 0; at < (fresh ? count + warmUp : concurrency); at++)
+    marbles.push(plannedMarble(each, quoting));
+  const plan: LoadPlan = { port, fresh, concurrency, marbles };
+  const load = marblesInGo(plan) ?? (await marblesInNode(plan));
+  try {
+    say('warming up ...');
+    await load.run(warmUp);
+    const pids = { ...deployment.pids, [`client (${load.language})`]: load.pid } as Record<string, number>;
+    const before = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
     const started = performance.now();
-    try {
-      if ((await work()) < 1_000) failed++;
-    } catch (error) {
-      if (failed++ === 0) say(`first failure: ${(error as Error).message}`);
-    }
-    latencies.push(performance.now() - started);
-  };
-  const workers = await prepare();
-  const all = (): Promise<unknown> => Promise.all(workers.map((worker) => worker()));
-  say('warming up ...');
-  await all();
-  const left = count;
-  limit = latencies.length + left;
-  const from = latencies.length;
-  const pids = { ...deployment.pids, client: process.pid } as Record<string, number>;
-  const before = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
-  const started = performance.now();
-  await all();
-  const seconds = (performance.now() - started) / 1_000;
-  const measured = latencies.slice(from);
-  return {
-    operation: 'activations',
-    count: measured.length,
-    failed,
-    concurrency,
-    perSecond: round(measured.length / seconds, 1),
-    p50Ms: round(percentile(measured, 0.5)),
-    p99Ms: round(percentile(measured, 0.99)),
-    cpuMs: Object.fromEntries(
-      Object.entries(pids).map(([name, pid]) => [
-        name,
-        round(((cpuSeconds(pid) - before[name]!) * 1_000) / measured.length, 3),
-      ]),
-    ),
-  };
-
-  /** One worker for each activation in flight; each ends when the limit is reached. */
-  async function prepare(): Promise<(() => Promise<void>)[]> {
-    let begun = 0;
-    const next = (): boolean => begun < limit && ++begun > 0;
-    if (connections === 'fresh') {
-      say(`making ${count + warmUp} keys with certificates and quotes ...`);
-      const marbles: { readonly marble: PreparedMarble; readonly request: Buffer }[] = [];
-      for (let at = 0; at < count + warmUp; at++) {
-        const marble = await prepareMarble();
-        marbles.push({ marble, request: requestOf(marble, 'app', quoting) });
-      }
-      return Array.from({ length: concurrency }, () => async () => {
-        while (next()) {
-          const { marble, request } = marbles.pop()!;
-          await timed(async () => {
-            const session = await connectMarble(marble, port);
-            return activateWith(session, request).finally(() => session.destroy());
-          });
-        }
-      });
-    }
-    say(`opening ${concurrency} connections and making ${count + warmUp} quotes ...`);
-    return Promise.all(
-      Array.from({ length: concurrency }, async () => {
-        const marble = await prepareMarble();
-        const session = await connectMarble(marble, port);
-        session.unref();
-        const share = Math.ceil((count + warmUp) / concurrency) * 2;
-        const requests = Array.from({ length: share }, () => requestOf(marble, 'app', quoting));
-        return async () => {
-          while (requests.length > 0 && next()) {
-            const request = requests.pop()!;
-            await timed(() => activateWith(session, request));
-          }
-        };
-      }),
-    );
+    const { latenciesMs, failed, firstError } = await load.run(count);
+    const seconds = (performance.now() - started) / 1_000;
+    if (firstError !== undefined) say(`first failure: ${firstError}`);
+    const done = latenciesMs.length;
+    return {
+      operation: 'activations',
+      count: done,
+      failed,
+      concurrency,
+      perSecond: round(done / seconds, 1),
+      p50Ms: round(percentile(latenciesMs, 0.5)),
+      p99Ms: round(percentile(latenciesMs, 0.99)),
+      cpuMs: Object.fromEntries(
+        Object.entries(pids).map(([name, pid]) => [
+          name,
+          round(((cpuSeconds(pid) - before[name]!) * 1_000) / done, 3),
+        ]),
+      ),
+    };
+  } finally {
+    load.close();
   }
+}
+
+function plannedMarble(requests: number, quoting: Quoting): PlannedMarble {
+  const { key, certificate, csr } = quickMarble();
+  return {
+    key,
+    cert: pem(certificate),
+    requests: Array.from({ length: requests }, () => {
+      const quote = openEnclaveReport(quoting(reportDataOver(certificate)));
+      return encodeRequest({ quote, csr, marbleType: 'app', uuid: SOME_UUID });
+    }),
+  };
 }
 
 /** What the protocol itself makes the service compute for each marble; the pipeline's own signatures are not counted. */
