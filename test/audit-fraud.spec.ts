@@ -4,7 +4,6 @@ import type { NatsRequests } from '#platform';
 import {
   type EntryPromise,
   MemoryTree,
-  ed25519Verifier,
   formatAddCheckpoint,
   leafHash,
   proveConsistency,
@@ -117,7 +116,7 @@ beforeAll(async () => {
   writeFileSync(file('creds.json'), JSON.stringify(credentials));
   store = WitnessStore.open(file('witness.db'));
   const { privateKey } = generateKeyPairSync('ed25519');
-  witness = new Witness('w', privateKey, [ed25519Verifier(ORIGIN, deployment.logPublicKey)], store);
+  witness = new Witness('w', privateKey, [{ name: ORIGIN, publicKey: deployment.logPublicKey }], store);
   expect(
     witness.addCheckpoint(formatAddCheckpoint({ oldSize: 0, proof: [], note: honestNote })),
   ).toMatchObject({

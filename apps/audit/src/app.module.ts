@@ -11,6 +11,7 @@ import { EventsController } from './query/events.controller.js';
 import { ExportController } from './query/export.controller.js';
 import { StoryController } from './query/story.controller.js';
 import { StreamController } from './query/stream.controller.js';
+import { SuccessionModule } from './succession/succession.module.js';
 import { LogController } from './tree/log.controller.js';
 import { PublishedLogs } from './tree/published-logs.js';
 import { ReceiptController } from './tree/receipt.controller.js';
@@ -43,6 +44,7 @@ export class AppModule {
         AuditLogModule,
         DelegationModule,
         EvidenceModule,
+        SuccessionModule,
       ],
       // Fixed paths below /v1/events before the look-up by id.
       controllers: [

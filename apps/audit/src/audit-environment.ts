@@ -9,6 +9,10 @@ export const auditEnvironment = serviceEnvironment.extend({
   SIEGEL_AUDIT_LOG_KEY_FILE: z
     .string()
     .describe('PEM PKCS#8 Ed25519 key of the log: signs promises and checkpoints; mode 0600'),
+  SIEGEL_AUDIT_LOG_PREVIOUS_KEY_FILE: z
+    .string()
+    .optional()
+    .describe('The key that the log had before, while both sign: it names the other one as its successor'),
   SIEGEL_SIGNERS_FILE: z
     .string()
     .optional()

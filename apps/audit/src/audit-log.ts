@@ -9,6 +9,7 @@ import { type AuditLogHooks, Leading, type LeadingSettings } from './leading.js'
 import { Reader } from './query/reader.js';
 import type { Replica } from './replication/replica.js';
 import { SequencerDoor } from './sequencing/sequencer-door.js';
+import { LogSuccessions } from './succession/log-successions.js';
 import { StateLock } from './store/state-lock.js';
 import type { StoreSettings } from './store/store-settings.js';
 import { storeOf, tilesOf } from './store/configured-store.js';
@@ -32,6 +33,7 @@ export class AuditLog {
     readonly reader: Reader,
     /** Where the logs are published. */
     readonly tiles: TileSettings,
+    readonly successions: LogSuccessions,
     /** Where there may be other processes on the same log. */
     readonly replica: Replica | undefined,
     private readonly leading: Leading | undefined,
@@ -50,12 +52,20 @@ export class AuditLog {
     const door = new SequencerDoor();
     const progress = new LogProgress();
     door.record(startOf(environment, keys));
-    const settings: LeadingSettings = { environment, keys, tiles, witnesses, hooks };
+    const origins = keys.logs.map(({ origin }) => origin);
+    const successions = LogSuccessions.open(
+      folder,
+      origins,
+      keys.logKey,
+      keys.previous?.privateKey,
+      Date.now(),
+    );
+    const settings: LeadingSettings = { environment, keys, tiles, successions, witnesses, hooks };
     const { leading, replica } = await openStore(settings, store, door, progress);
     const reader = new Reader({ store }, hooks.onFailure);
     const tenants = new Set(keys.logs.map(({ name }) => name));
     const intake = new EventIntake(trust.emitters, tenants, (anomaly) => door.note(anomaly));
-    return new AuditLog(keys, intake, door, progress, reader, tiles, replica, leading, lock);
+    return new AuditLog(keys, intake, door, progress, reader, tiles, successions, replica, leading, lock);
   }
 
   /** Commits what is queued, publishes the last checkpoint and frees the folder. */

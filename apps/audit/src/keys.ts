@@ -9,6 +9,8 @@ import type { OwnLog } from './own-log.js';
 export interface AuditKeys {
   emitter: { name: string; kid: string; privateKey: KeyObject };
   logKey: KeyObject;
+  /** The key that the log had before, during the overlap. */
+  previous: { kid: string; privateKey: KeyObject } | undefined;
   logs: OwnLog[];
 }
 
@@ -38,7 +40,29 @@ export function readAuditKeys(environment: AuditEnvironment, trust: Trust): Audi
   if (new Set(logs.map(({ name }) => name)).size !== logs.length) {
     throw refused('SIEGEL_TRUST_FILE', 'has two logs of this service whose origins end alike');
   }
-  return { emitter: { name: emitter[1].name, kid: emitter[0], privateKey: emitterKey }, logKey, logs };
+  const previous = readPrevious(environment, trust, logPublic);
+  return {
+    emitter: { name: emitter[1].name, kid: emitter[0], privateKey: emitterKey },
+    logKey,
+    previous,
+    logs,
+  };
+}
+
+/** Its promises are still believed, so the trust file lists it beside the one that follows it. */
+function readPrevious(
+  { SIEGEL_AUDIT_LOG_PREVIOUS_KEY_FILE: file }: AuditEnvironment,
+  trust: Trust,
+  present: KeyObject,
+): AuditKeys['previous'] {
+  if (file === undefined) return undefined;
+  const variable = 'SIEGEL_AUDIT_LOG_PREVIOUS_KEY_FILE';
+  const privateKey = readKey(variable, file);
+  const publicKey = createPublicKey(privateKey);
+  if (publicKey.equals(present)) throw refused(variable, 'holds the same key as SIEGEL_AUDIT_LOG_KEY_FILE');
+  const listed = trust.logs.find((log) => log.publicKey.equals(publicKey));
+  if (!listed) throw refused(variable, 'holds a key that is no log in the trust file');
+  return { kid: listed.kid, privateKey };
 }
 
 function readKey(variable: string, path: string): KeyObject {

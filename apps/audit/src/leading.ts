@@ -4,6 +4,7 @@ import type { LogProgress } from './index/log-progress.js';
 import type { AuditKeys } from './keys.js';
 import type { SequencerDoor } from './sequencing/sequencer-door.js';
 import { Sequencer } from './sequencing/sequencer.js';
+import type { LogSuccessions } from './succession/log-successions.js';
 import type { WritableStore } from './store/store-settings.js';
 import type { TileSettings } from './tree/tile-store.js';
 import type { WitnessAddress } from './tree/witness-client.js';
@@ -21,6 +22,7 @@ export interface LeadingSettings {
   environment: AuditEnvironment;
   keys: AuditKeys;
   tiles: TileSettings;
+  successions: LogSuccessions;
   witnesses: WitnessAddress[];
   hooks: AuditLogHooks;
 }
@@ -40,7 +42,7 @@ export class Leading {
    * @throws StoreError if going on would fork the log; FencedError, OutcomeUnknown if another process leads already
    */
   static async start(
-    { environment, keys, tiles, witnesses, hooks }: LeadingSettings,
+    { environment, keys, tiles, successions, witnesses, hooks }: LeadingSettings,
     store: WritableStore,
     door: SequencerDoor,
     progress: LogProgress,
@@ -72,7 +74,8 @@ export class Leading {
         store,
         tiles,
         logs: keys.logs,
-        logKey: keys.logKey,
+        logKeys: [keys.logKey, ...(keys.previous ? [keys.previous.privateKey] : [])],
+        successions: keys.logs.map(({ origin }) => [...successions.of(origin)]),
         witnesses,
         checkpointIntervalMs: environment.SIEGEL_AUDIT_CHECKPOINT_INTERVAL_MS,
       },

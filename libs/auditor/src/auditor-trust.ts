@@ -2,20 +2,18 @@ import type { TrustFile } from '#contracts';
 import {
   NOTE_COSIGNATURE,
   type NoteVerifier,
-  type PromiseKey,
   cosignatureVerifier,
-  ed25519Verifier,
   parseVerifierKey,
-  rawEd25519,
   TransparencyError,
 } from '#transparency';
-import { type JsonWebKey, type KeyObject, createPublicKey, hash } from 'node:crypto';
+import { type JsonWebKey, type KeyObject, createPublicKey } from 'node:crypto';
+import { LogKeys } from './log-keys.js';
 
 /** The keys that an auditor of one log believes; everything else is evidence. */
 export interface AuditorTrust {
   origin: string;
-  log: NoteVerifier;
-  promiseKey: PromiseKey;
+  /** The pinned key of the log and what follows it; grows as successions are learned. */
+  keys: LogKeys;
   /** By key id: whose signature it is. */
   emitters: ReadonlyMap<string, { name: string; key: KeyObject }>;
   /** Witnesses that must have cosigned a checkpoint for it to count. */
@@ -49,11 +47,10 @@ export function auditorTrust(file: TrustFile, options: TrustOptions = {}): Audit
   const publicKey = given?.publicKey ?? imported(listed!.jwk);
   return {
     origin,
-    log: ed25519Verifier(origin, publicKey),
-    promiseKey: { origin, kid: thumbprint(publicKey), publicKey },
+    keys: new LogKeys(origin, publicKey),
     emitters: new Map(file.emitters.map(({ name, jwk }) => [jwk.kid, { name, key: imported(jwk) }])),
     witnesses: (options.witnesses ?? []).map(witnessVerifier),
-    onlyLog: file.logs.length === 1,
+    onlyLog: new Set(file.logs.map(({ origin: each }) => each)).size === 1,
   };
 }
 
@@ -66,9 +63,3 @@ export function witnessVerifier(vkey: string): NoteVerifier {
 }
 
 const imported = (jwk: object): KeyObject => createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
-
-/** RFC 7638 thumbprint of an Ed25519 key: the key id of promises. */
-function thumbprint(key: KeyObject): string {
-  const x = rawEd25519(key).toString('base64url');
-  return hash('sha256', `{"crv":"Ed25519","kty":"OKP","x":"${x}"}`, 'base64url');
-}

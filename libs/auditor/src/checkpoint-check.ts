@@ -5,7 +5,13 @@ import { type Fraud, fraud } from './fraud.js';
 /** Opens a checkpoint as the log served it; what cannot be the log's is a forgery, and so is a witness's bad line. */
 export function checkCheckpoint(note: string | Uint8Array, trust: AuditorTrust): VerifiedCheckpoint | Fraud {
   try {
-    return openCheckpoint(note, trust.origin, trust.log, trust.witnesses);
+    const { keys, witnesses } = trust;
+    const checkpoint = openCheckpoint(note, trust.origin, keys.verifiers, witnesses);
+    if (keys.maySign(checkpoint.signatures.map(({ keyId }) => keyId))) return checkpoint;
+    return fraud(
+      'forged',
+      `the checkpoint is signed by a key of ${trust.origin} that has a successor, and not by that`,
+    );
   } catch (error) {
     if (!(error instanceof TransparencyError)) throw error;
     return fraud('forged', `the checkpoint is not one of ${trust.origin}: ${error.message}`);

@@ -65,4 +65,10 @@ export function checkEntry(
   return { leaf: leafHash(bytes), event };
 }
 
+/** The succession of the log's key that an event announces. */
+export function successionIn({ type, data }: CheckedEvent): string | undefined {
+  const note = type === 'log.key' ? data?.['succession'] : undefined;
+  return typeof note === 'string' ? note : undefined;
+}
+
 export const isFraud = (value: object): value is Fraud => 'kind' in value;

@@ -11,6 +11,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import type { AuditorTrust } from './auditor-trust.js';
+import { LogKeys } from './log-keys.js';
 import { LogWatch } from './log-watch.js';
 
 const ORIGIN = 'log.test/default';
@@ -20,8 +21,7 @@ const log = generateKeyPairSync('ed25519');
 const emitter = generateKeyPairSync('ed25519');
 const trust: AuditorTrust = {
   origin: ORIGIN,
-  log: ed25519Verifier(ORIGIN, log.publicKey),
-  promiseKey: { origin: ORIGIN, kid: 'log', publicKey: log.publicKey },
+  keys: new LogKeys(ORIGIN, log.publicKey),
   emitters: new Map([['k', { name: 'key-release', key: emitter.publicKey }]]),
   witnesses: [],
   onlyLog: true,

@@ -10,7 +10,7 @@ import {
 } from '#transparency';
 import type { AuditorTrust } from './auditor-trust.js';
 import { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
-import { checkEntry, isFraud, type CheckedEntry } from './entry-check.js';
+import { checkEntry, isFraud, successionIn, type CheckedEntry } from './entry-check.js';
 import { type Fraud, fraud } from './fraud.js';
 import { compareHistories } from './histories.js';
 import { NumberingCheck, type NumberingState } from './numbering-check.js';
@@ -30,6 +30,8 @@ export interface WatchState {
   size: number;
   edge: string[];
   recent: string[];
+  /** Successions of the log's key that were learned from its events. */
+  successions?: string[];
   numbering: NumberingState;
 }
 
@@ -56,6 +58,8 @@ export class LogWatch {
   #ahead: { checkpoint: VerifiedCheckpoint; note: string }[] = [];
   #unproven = 0;
   #unwitnessedSince: number | undefined;
+  /** Successions whose announcement is verified. */
+  readonly #announced: string[] = [];
 
   constructor(
     private readonly files: PublishedFiles,
@@ -65,8 +69,16 @@ export class LogWatch {
   ) {
     this.#numbering = new NumberingCheck(maxDelayMs, state?.numbering);
     if (!state) return;
+    for (const note of state.successions ?? []) {
+      const found = trust.keys.learn(note);
+      if (found) throw new TransparencyError('NOTE_UNVERIFIED', found.message);
+    }
     const checkpoint = checkCheckpoint(state.checkpoint, trust);
     if (isFraud(checkpoint)) throw new TransparencyError('NOTE_UNVERIFIED', checkpoint.message);
+    for (const note of state.successions ?? []) {
+      trust.keys.announced(note);
+      this.#announced.push(note);
+    }
     this.#last = checkpoint;
     this.#lastNote = state.checkpoint;
     this.#verified = Frontier.from(
@@ -94,6 +106,7 @@ export class LogWatch {
       size: this.#verified.size,
       edge: this.#verified.edge.map((hash) => hash.toString('hex')),
       recent: this.#recent.map((hash) => hash.toString('hex')),
+      ...(this.#announced.length === 0 ? {} : { successions: this.#announced }),
       numbering: this.#numbering.state,
     };
   }
@@ -109,6 +122,10 @@ export class LogWatch {
       return [fraud('dropped', `${which} never delivered`, next)];
     }
     if (index < next) return this.#again(entry.leaf, index);
+    // The next key may be the only one that signs what covers its announcement.
+    const succession = successionIn(entry.event);
+    const found = succession === undefined ? undefined : this.trust.keys.learn(succession);
+    if (found) return [{ ...found, index }];
     this.#waiting.push({ entry, since: now.getTime() });
     return [];
   }
@@ -200,9 +217,23 @@ export class LogWatch {
       this.#ahead.shift();
       this.#last = checkpoint;
       this.#lastNote = note;
+      frauds.push(...this.#announce(covered, note));
       if (frauds.length > 0) return frauds;
     }
     return [];
+  }
+
+  /** A checkpoint that covers the announcement of a key must be signed by it, and so must every later one. */
+  #announce(covered: readonly { entry: CheckedEntry }[], note: string): Fraud[] {
+    const successions = covered.flatMap(({ entry }) => successionIn(entry.event) ?? []);
+    if (successions.length === 0) return [];
+    for (const succession of successions) {
+      this.trust.keys.announced(succession);
+      if (this.trust.keys.successions.includes(succession)) this.#announced.push(succession);
+    }
+    // It may have been opened before its next key was known.
+    const checkpoint = checkCheckpoint(note, this.trust);
+    return isFraud(checkpoint) ? [checkpoint] : [];
   }
 
   /** Which change makes the tree of `checkpoint` another one than was seen. */

@@ -9,7 +9,7 @@ import { type Fraud, fraud } from './fraud.js';
 export function authenticPromise(promise: EntryPromise, trust: AuditorTrust): EntryPromise {
   const leaf = Buffer.from(promise.leafHash, 'hex');
   if (leaf.length !== 32) throw new TransparencyError('PROMISE_MALFORMED', 'a leaf hash has 32 bytes');
-  new PromiseVerifier([trust.promiseKey]).verifyLeaf(promise, leaf);
+  new PromiseVerifier(trust.keys.promiseKeys).verifyLeaf(promise, leaf);
   return promise;
 }
 

@@ -5,11 +5,12 @@ import {
   TransparencyError,
   type VerifiedCheckpoint,
   leafHash,
+  peekCheckpoint,
   sameHash,
 } from '#transparency';
 import type { AuditorTrust } from './auditor-trust.js';
 import { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
-import { checkEntry, isFraud } from './entry-check.js';
+import { checkEntry, isFraud, successionIn } from './entry-check.js';
 import { type Fraud, fraud } from './fraud.js';
 import { NumberingCheck } from './numbering-check.js';
 import { promiseKept } from './promise-check.js';
@@ -69,7 +70,7 @@ export async function verifyLog(
     report.frauds.push(fraud('dropped', 'the log has no checkpoint'));
     return report;
   }
-  const checkpoint = checkCheckpoint(note, trust);
+  const checkpoint = await opened(note, files, trust);
   if (isFraud(checkpoint)) {
     report.frauds.push(checkpoint);
     return report;
@@ -96,8 +97,51 @@ export async function verifyLog(
     if (trust.onlyLog) report.frauds.push(...scan.numbering.unexplained({ atEnd: false }));
     else report.notices.push('numbers were not judged: the emitters also write to other logs');
   }
+  // With the keys that the entries announced: theirs must be among the signatures.
+  const again = checkCheckpoint(note, trust);
+  if (report.frauds.length === 0 && isFraud(again)) report.frauds.push(again);
   report.frauds.splice(MAX_FRAUDS);
   return report;
+}
+
+/** A checkpoint of a key that we do not know may be of one that the log announces. */
+async function opened(
+  note: Buffer,
+  files: PublishedFiles,
+  trust: AuditorTrust,
+): Promise<VerifiedCheckpoint | Fraud> {
+  const checkpoint = checkCheckpoint(note, trust);
+  if (!isFraud(checkpoint)) return checkpoint;
+  await learnKeys(files, trust);
+  return checkCheckpoint(note, trust);
+}
+
+/**
+ * Learns the keys that a log announces, each by the signature of the key before it, from its entry bundles alone: whatever else is in
+ * them counts for nothing yet.
+ */
+export async function learnKeys(files: PublishedFiles, trust: AuditorTrust): Promise<void> {
+  const note = await files.read('checkpoint');
+  let size: number;
+  try {
+    size = note ? peekCheckpoint(note).size : 0;
+    for (let bundle = 0; bundle * TILE_WIDTH < size; bundle++) {
+      const width = Math.min(TILE_WIDTH, size - bundle * TILE_WIDTH);
+      const entries = await readBundle(files, bundle, width);
+      if (!entries) return;
+      for (const entry of entries) {
+        if (!entry.includes('"type":"log.key"')) continue;
+        const { succession } = (
+          JSON.parse(entry.toString('utf8')) as { event: { data: { succession?: unknown } } }
+        ).event.data;
+        if (typeof succession === 'string') trust.keys.learn(succession);
+      }
+    }
+  } catch (error) {
+    // What is malformed is named by the verification itself.
+    if (!(error instanceof TransparencyError || error instanceof SyntaxError || error instanceof TypeError))
+      throw error;
+  }
 }
 
 /** One pass over the entries, in order. */
@@ -157,6 +201,12 @@ class Scan {
     else {
       this.report.events++;
       for (const found of this.numbering.add(checked.event, index)) this.#found(found);
+      const succession = successionIn(checked.event);
+      if (succession !== undefined) {
+        const found = this.trust.keys.learn(succession);
+        this.#found(found && { ...found, index });
+        this.trust.keys.announced(succession);
+      }
     }
     if (wanted.has(index)) this.leaves.set(index, leaf);
     this.#frontier.append(leaf);

@@ -51,26 +51,30 @@ export function signCheckpoint(checkpoint: Checkpoint, signers: readonly NoteSig
 
 /** A checkpoint whose log signature and cosignatures were checked. */
 export interface VerifiedCheckpoint extends Checkpoint {
-  /** The verified lines: the log's, then those of the witnesses that are known and signed. */
+  /** The verified lines: the log's (of each of its keys that signed), then those of the witnesses that are known and signed. */
   signatures: NoteSignature[];
   witnesses: string[];
 }
 
 /**
  * Opens a checkpoint note of the log `origin`: the log's own signature must be there and hold; a line of a known
- * witness that is there must hold.
+ * witness that is there must hold. A log that changes its key has several, of which one must have signed; a line of any that is there
+ * must hold.
  * @throws TransparencyError NOTE_UNVERIFIED if the log's signature is missing, CHECKPOINT_ORIGIN_MISMATCH,
  * NOTE_SIGNATURE_INVALID, NOTE_MALFORMED, NOTE_TOO_LARGE, CHECKPOINT_MALFORMED
  */
 export function openCheckpoint(
   note: string | Uint8Array,
   origin: string,
-  log: NoteVerifier,
+  log: NoteVerifier | readonly NoteVerifier[],
   witnesses: readonly NoteVerifier[] = [],
 ): VerifiedCheckpoint {
-  const { text, verified } = openNote(note, [log, ...witnesses]);
-  const own = verified.find(({ name, keyId }) => name === log.name && keyId === log.keyId);
-  if (!own) throw new TransparencyError('NOTE_UNVERIFIED', 'no signature of the log itself');
+  const logs = [log].flat();
+  const { text, verified } = openNote(note, [...logs, ...witnesses]);
+  const own = verified.filter((line) =>
+    logs.some(({ name, keyId }) => line.name === name && line.keyId === keyId),
+  );
+  if (own.length === 0) throw new TransparencyError('NOTE_UNVERIFIED', 'no signature of the log itself');
   const checkpoint = parseCheckpointText(text);
   if (checkpoint.origin !== origin) {
     throw new TransparencyError(
@@ -78,8 +82,8 @@ export function openCheckpoint(
       `this checkpoint is of the log ${checkpoint.origin}`,
     );
   }
-  const others = verified.filter((line) => line !== own);
-  return { ...checkpoint, signatures: [own, ...others], witnesses: others.map(({ name }) => name) };
+  const others = verified.filter((line) => !own.includes(line));
+  return { ...checkpoint, signatures: [...own, ...others], witnesses: others.map(({ name }) => name) };
 }
 
 /** The checkpoint inside a note, unverified: to find out which log's key is needed. */

@@ -20,7 +20,8 @@ export type TransparencyErrorCode =
   | 'PROMISE_MALFORMED'
   | 'PROMISE_KEY_UNKNOWN'
   | 'PROMISE_INVALID'
-  | 'PROMISE_BROKEN';
+  | 'PROMISE_BROKEN'
+  | 'SUCCESSION_MALFORMED';
 
 /** The only error that this library throws for bad input; a `TypeError` or `RangeError` would be a bug in it. */
 export class TransparencyError extends Error {

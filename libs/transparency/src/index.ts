@@ -96,3 +96,4 @@ export {
   type SignedBatch,
 } from './promise.js';
 export { checkReceipt, type ReceiptTrust } from './receipt.js';
+export { openSuccession, peekSuccession, signSuccession, type Succession } from './succession.js';

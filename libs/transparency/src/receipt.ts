@@ -5,7 +5,7 @@ import { type ProofTrust, verifyTlogProof } from './tlog-proof.js';
 
 /** What an enclave, or anyone, trusts of a log: its checkpoint key and, to hold it to a promise, its promise key. */
 export interface ReceiptTrust extends ProofTrust {
-  promiseKey: PromiseKey;
+  promiseKey: PromiseKey | readonly PromiseKey[];
 }
 
 /**
@@ -20,7 +20,7 @@ export function checkReceipt(
   trust: ReceiptTrust,
 ): { index: number; checkpoint: VerifiedCheckpoint } {
   const { leaf, promise } = about;
-  if (promise) new PromiseVerifier([trust.promiseKey]).verifyLeaf(promise, leaf);
+  if (promise) new PromiseVerifier([trust.promiseKey].flat()).verifyLeaf(promise, leaf);
   const verified = verifyTlogProof(receipt, leaf, trust);
   if (promise && promise.index !== verified.index) {
     throw new TransparencyError(

@@ -53,7 +53,8 @@ export function parseTlogProof(text: string): TlogProof {
 /** What a relying party trusts: the log's origin and key, its witnesses, and how many of them must have signed. */
 export interface ProofTrust {
   origin: string;
-  log: NoteVerifier;
+  /** Its key, or those that it had one after the other. */
+  log: NoteVerifier | readonly NoteVerifier[];
   witnesses?: readonly NoteVerifier[];
   /** Default 0. */
   minWitnesses?: number;

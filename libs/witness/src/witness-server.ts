@@ -17,7 +17,7 @@ export interface WitnessServerOptions {
 
 /**
  * The HTTP interface of a witness: `POST /add-checkpoint` as C2SP tlog-witness has it, and for reading
- * `GET /checkpoint?origin=…` (what was cosigned last), `GET /key`, `GET /health/ready`. Plain HTTP with bounded bodies;
+ * `POST /add-succession` for the next key of a log, signed by the one before, `GET /checkpoint?origin=…` (what was cosigned last), `GET /key`, `GET /health/ready`. Plain HTTP with bounded bodies;
  * nothing in it is secret, and requests are authenticated by the log's signature.
  */
 export class WitnessServer {
@@ -75,6 +75,18 @@ async function answer(
       return send(response, 409, `${result.size}\n`, { 'content-type': 'text/x.tlog.size' });
     }
     return send(response, result.status, `${result.why}\n`);
+  }
+  if (pathname === '/add-succession') {
+    if (request.method !== 'POST') return send(response, 405, 'use POST\n', { allow: 'POST' });
+    const body = await readBody(request);
+    if (body === undefined) return send(response, 413, 'the request is too large\n', { connection: 'close' });
+    const result = witness.addSuccession(body);
+    log(
+      result.status === 200
+        ? `knows the next key of ${result.origin}`
+        : `refused with ${result.status}: ${result.why}`,
+    );
+    return send(response, result.status, result.status === 200 ? 'ok\n' : `${result.why}\n`);
   }
   if (request.method !== 'GET') return send(response, 405, 'use GET\n', { allow: 'GET' });
   if (pathname === '/key') return send(response, 200, `${witness.verifierKey}\n`);

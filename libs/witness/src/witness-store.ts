@@ -7,6 +7,11 @@ CREATE TABLE IF NOT EXISTS heads (
   size INTEGER NOT NULL,
   root BLOB NOT NULL,
   note TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS successions (
+  id INTEGER PRIMARY KEY,
+  origin TEXT NOT NULL,
+  note TEXT NOT NULL UNIQUE
 ) STRICT`;
 
 /** The checkpoint that was cosigned last for a log, as the log signed it. */
@@ -47,6 +52,21 @@ export class WitnessStore {
   /** Records a head; durable when this returns. Call it inside {@link exclusively}. */
   record(origin: string, { size, root, note }: CosignedHead): void {
     this.upsert.run(origin, size, root, note);
+  }
+
+  /** The successions of a log's key that were accepted, in their order. */
+  successions(origin: string): string[] {
+    const rows = this.database
+      .prepare('SELECT note FROM successions WHERE origin = ? ORDER BY id')
+      .all(origin);
+    return (rows as { note: string }[]).map(({ note }) => note);
+  }
+
+  /** Durable when this returns. */
+  addSuccession(origin: string, note: string): void {
+    this.database
+      .prepare('INSERT INTO successions (origin, note) VALUES (?, ?) ON CONFLICT DO NOTHING')
+      .run(origin, note);
   }
 
   /** Runs `step` while nobody else can read or record a head to build on; what it recorded is then durable. */

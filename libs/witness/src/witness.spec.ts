@@ -1,9 +1,9 @@
 import {
+  ed25519Verifier,
   EMPTY_ROOT,
   MemoryTree,
   cosignatureVerifier,
   ed25519Signer,
-  ed25519Verifier,
   formatAddCheckpoint,
   formatVerifierKey,
   leafHash,
@@ -11,6 +11,7 @@ import {
   parseVerifierKey,
   proveConsistency,
   signCheckpoint,
+  signSuccession,
 } from '#transparency';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
@@ -116,9 +117,55 @@ describe('Witness', () => {
     expect(witness.addCheckpoint(head + signed(tree(2)))).toMatchObject({ status: 400 });
   });
 
+  describe('of a log that changes its key', () => {
+    const [next, thief] = [generateKeyPairSync('ed25519'), generateKeyPairSync('ed25519')];
+    const succession = (to = next.publicKey, by: KeyObject = logKey, of = origin) =>
+      signSuccession(of, to, 1_000, ed25519Signer(of, by));
+    const submitBy = async (of: MemoryTree, oldSize: number, ...keys: KeyObject[]) => {
+      const note = signCheckpoint(
+        { origin, size: of.size, root: of.root(), extensions: [] },
+        keys.map((key) => ed25519Signer(origin, key)),
+      );
+      const proof = await proveConsistency(of, oldSize, of.size);
+      return witness.addCheckpoint(formatAddCheckpoint({ oldSize, proof, note }));
+    };
+
+    it('goes on with the key that the one before names, over a restart, and no more with the one before', async () => {
+      await submit(tree(3), 0);
+      expect(await submitBy(tree(4), 3, next.privateKey)).toMatchObject({ status: 403 });
+      expect(witness.addSuccession(succession())).toEqual({ status: 200, origin });
+      expect(witness.addSuccession(succession())).toEqual({ status: 200, origin });
+      expect(await submitBy(tree(4), 3, next.privateKey, logKey)).toMatchObject({ status: 200 });
+      store.close();
+      witness = open();
+      expect(await submitBy(tree(5), 4, next.privateKey)).toMatchObject({ status: 200 });
+      expect(await submitBy(tree(6), 5, logKey)).toMatchObject({ status: 403 });
+      store.close();
+      witness = open();
+      expect(await submitBy(tree(6), 5, logKey)).toMatchObject({ status: 403 });
+      expect(await submitBy(tree(6), 5, next.privateKey)).toMatchObject({ status: 200 });
+    });
+
+    it.each<[string, () => string, number]>([
+      ['by the new key itself', () => succession(thief.publicKey, thief.privateKey), 403],
+      ['of a log that is not witnessed', () => succession(next.publicKey, logKey, 'log.test/b'), 404],
+      ['that is none', () => 'x', 400],
+      ['that was changed', () => succession().replace('1000', '1001'), 403],
+    ])('refuses a succession %s', async (_, make, status) => {
+      expect(witness.addSuccession(make())).toMatchObject({ status });
+      expect(await submitBy(tree(1), 0, thief.privateKey)).toMatchObject({ status: 403 });
+    });
+
+    it('refuses a second successor of one key', async () => {
+      witness.addSuccession(succession());
+      expect(witness.addSuccession(succession(thief.publicKey))).toMatchObject({ status: 403 });
+      expect(await submitBy(tree(1), 0, thief.privateKey)).toMatchObject({ status: 403 });
+    });
+  });
+
   it('does not let a second process on its state go back', async () => {
     const second = WitnessStore.open(join(folder, 'witness.db'));
-    const other = new Witness('witness.test/w', witnessKey, [ed25519Verifier(origin, logPublic)], second);
+    const other = new Witness('witness.test/w', witnessKey, [{ name: origin, publicKey: logPublic }], second);
     await submit(tree(9), 0);
     const body = formatAddCheckpoint({ oldSize: 0, proof: [], note: signed(tree(4)) });
     expect(other.addCheckpoint(body)).toMatchObject({ status: 409, size: 9 });

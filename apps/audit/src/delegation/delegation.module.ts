@@ -104,7 +104,7 @@ export class DelegationKeeper implements OnApplicationBootstrap, OnApplicationSh
         if (config === undefined) return undefined;
         return new LogDelegations({
           origins: keys.logs.map(({ origin }) => origin),
-          logKey: keys.logKey,
+          logKeys: [keys.logKey, ...(keys.previous ? [keys.previous.privateKey] : [])],
           lifeSeconds: config.delegationHours * 3_600,
         });
       },

@@ -16,12 +16,13 @@ export interface PublishedDelegation {
 export interface DelegationSettings {
   /** Origins of the logs. */
   readonly origins: readonly string[];
-  /** The logs' Ed25519 key. */
-  readonly logKey: KeyObject;
+  /** The logs' Ed25519 keys: during a change of keys, both. */
+  readonly logKeys: readonly KeyObject[];
   readonly lifeSeconds: number;
 }
 
 interface Kept extends PublishedDelegation {
+  readonly vkey: string;
   readonly origin: string;
   readonly renewAt: number;
   readonly endsAt: number;
@@ -52,22 +53,25 @@ export class LogDelegations {
    * Those of a version that is no longer usable are withdrawn. Throws SIGNER_FAILED; what there is stays published.
    */
   async renew(authorities: readonly Signer[], now: Date): Promise<void> {
-    const { origins, logKey, lifeSeconds } = this.settings;
+    const { origins, logKeys, lifeSeconds } = this.settings;
+    const wanted = origins.flatMap((origin) =>
+      logKeys.map((key) => ({ origin, vkey: formatVerifierKey(origin, createPublicKey(key)) })),
+    );
     const usable = new Set(authorities.map(({ kid }) => kid));
     this.kept = this.kept.filter(({ kid }) => usable.has(kid));
     const next: Kept[] = [];
     for (const authority of authorities) {
-      for (const origin of origins) {
-        const known = this.kept.find((kept) => kept.kid === authority.kid && kept.origin === origin);
+      for (const { origin, vkey } of wanted) {
+        const known = this.kept.find((kept) => kept.kid === authority.kid && kept.vkey === vkey);
         if (known !== undefined && now.getTime() < known.renewAt) {
           next.push(known);
           continue;
         }
         const notBefore = new Date(now.getTime() - CLOCK_SKEW_MS);
         const notAfter = new Date(now.getTime() + lifeSeconds * 1_000);
-        const vkey = formatVerifierKey(origin, createPublicKey(logKey));
         next.push({
           origin,
+          vkey,
           kid: authority.kid,
           delegation: await signLogDelegation({ origin, vkey, notBefore, notAfter }, authority),
           notAfter: notAfter.toISOString(),

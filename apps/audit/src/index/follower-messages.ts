@@ -9,7 +9,10 @@ export interface FollowerData {
   store: WritableStore;
   tiles: TileSettings;
   logs: OwnLog[];
-  logKey: KeyObject;
+  /** The key that signs; during a change of keys, the one before it as well. */
+  logKeys: KeyObject[];
+  /** Successions of each log, for its witnesses. */
+  successions: string[][];
   witnesses: WitnessAddress[];
   checkpointIntervalMs: number;
 }

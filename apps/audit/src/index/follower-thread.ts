@@ -11,20 +11,25 @@ const GATHER_MS = 40;
 /** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
 const YIELD_MS = 20;
 
-const { store, tiles, logs, logKey, witnesses, checkpointIntervalMs } = workerData as FollowerData;
+const { store, tiles, logs, logKeys, successions, witnesses, checkpointIntervalMs } =
+  workerData as FollowerData;
 const port = parentPort!;
 const tell = (message: FollowerMessage) => port.postMessage(message);
 
 const followed = await openFollowedStore(store, logs);
-const clientsOf = () =>
+const clientsOf = (notes: readonly string[]) =>
   witnesses.map(
     (address) =>
-      new WitnessClient(address, (message) => tell({ kind: 'problem', message: `witness: ${message}` })),
+      new WitnessClient(
+        address,
+        (message) => tell({ kind: 'problem', message: `witness: ${message}` }),
+        notes,
+      ),
   );
 const stores = logs.map((own) => openTileStore(tiles, own));
 const publishers = logs.map((own, i) => {
   const { source, register } = followed.trees[i]!;
-  return new TreePublisher(own, source, logKey, stores[i]!, clientsOf(), register);
+  return new TreePublisher(own, source, logKeys, stores[i]!, clientsOf(successions[i] ?? []), register);
 });
 
 let indexing = false;

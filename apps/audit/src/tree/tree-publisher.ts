@@ -31,8 +31,8 @@ const MAX_STEP = 256 * 64;
  * checkpoint are functions of the committed entries alone, no second history can come of it.
  */
 export class TreePublisher {
-  readonly #signer: NoteSigner;
-  readonly #verifier: NoteVerifier;
+  readonly #signers: readonly NoteSigner[];
+  readonly #verifiers: readonly NoteVerifier[];
   #head: TreeHead | undefined;
   /** A signed checkpoint that is not public yet. */
   #signed: string | undefined;
@@ -43,15 +43,17 @@ export class TreePublisher {
   constructor(
     readonly log: OwnLog,
     private readonly source: TreeSource,
-    logKey: KeyObject,
+    /** Those that sign: of two, the second one is the key before. */
+    logKeys: KeyObject | readonly KeyObject[],
     readonly storage: TileStore,
     private readonly witnesses: readonly WitnessClient[] = [],
     /** Where replicas agree on the checkpoint before it is published; none where this process is alone. */
     private readonly register?: CheckpointRegister,
   ) {
     this.#wanted = witnesses;
-    this.#signer = ed25519Signer(log.origin, logKey);
-    this.#verifier = ed25519Verifier(log.origin, createPublicKey(logKey));
+    const keys = [logKeys].flat();
+    this.#signers = keys.map((key) => ed25519Signer(log.origin, key));
+    this.#verifiers = keys.map((key) => ed25519Verifier(log.origin, createPublicKey(key)));
   }
 
   /** The head that was signed last, published if a crash kept it from that. @throws StoreError, TransparencyError, FencedError */
@@ -149,13 +151,13 @@ export class TreePublisher {
   }
 
   #open(note: Uint8Array): TreeHead {
-    const { size, root } = openCheckpoint(Buffer.from(note), this.log.origin, this.#verifier);
+    const { size, root } = openCheckpoint(Buffer.from(note), this.log.origin, this.#verifiers);
     return { size, root };
   }
 
   #sign(head: TreeHead): string {
     const checkpoint = { origin: this.log.origin, size: head.size, root: head.root, extensions: [] };
-    return signCheckpoint(checkpoint, [this.#signer]);
+    return signCheckpoint(checkpoint, this.#signers);
   }
 }
 

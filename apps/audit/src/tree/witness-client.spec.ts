@@ -24,6 +24,7 @@ import { parseWitnesses, WitnessClient } from './witness-client.js';
 const ORIGIN = 'siegel.test/default';
 const { privateKey: logKey } = generateKeyPairSync('ed25519');
 const logVerifier = ed25519Verifier(ORIGIN, createPublicKey(logKey));
+const logWitnessed = { name: ORIGIN, publicKey: createPublicKey(logKey) };
 const { privateKey: witnessKey } = generateKeyPairSync('ed25519');
 
 describe('a publisher with a witness', () => {
@@ -68,7 +69,7 @@ describe('a publisher with a witness', () => {
     database = openLogForWriting(join(folder, 'log.db'));
     database.exec(`INSERT INTO logs (id, origin) VALUES (1, '${ORIGIN}')`);
     store = WitnessStore.open(join(folder, 'witness.db'));
-    witness = new Witness('w', witnessKey, [logVerifier], store);
+    witness = new Witness('w', witnessKey, [logWitnessed], store);
     await listen();
   });
   afterAll(async () => {
@@ -122,7 +123,7 @@ describe('a publisher with a witness', () => {
 
   it('does not take a cosignature of another key', async () => {
     const other = WitnessStore.open(join(folder, 'other.db'));
-    const impostor = new Witness('w', generateKeyPairSync('ed25519').privateKey, [logVerifier], other);
+    const impostor = new Witness('w', generateKeyPairSync('ed25519').privateKey, [logWitnessed], other);
     const false_ = await WitnessServer.listen(impostor, { host: '127.0.0.1', port: 0, log: () => undefined });
     problems = [];
     const client = new WitnessClient(

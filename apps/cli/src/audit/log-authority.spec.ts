@@ -1,6 +1,7 @@
+import { LogKeys } from '#auditor';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { LocalSigner, PublicKey, signLogDelegation } from '#pki';
-import { formatVerifierKey, type PromiseKey } from '#transparency';
+import { formatVerifierKey } from '#transparency';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,8 +12,7 @@ const ORIGIN = 'siegel.local/log/default';
 const NOW = new Date('2026-06-01T12:00:00Z');
 const authority = LocalSigner.generate('ES256');
 const log = LocalSigner.generate('EdDSA');
-const promiseKey: PromiseKey = { origin: ORIGIN, kid: log.kid, publicKey: log.publicKey };
-const trust = { origin: ORIGIN, promiseKey };
+const trust = { origin: ORIGIN, keys: new LogKeys(ORIGIN, log.publicKey) };
 
 const delegated = (
   over: { origin?: string; key?: LocalSigner; by?: LocalSigner; at?: Date } = {},

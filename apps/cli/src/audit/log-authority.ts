@@ -1,6 +1,5 @@
 import type { AuditorTrust, PublishedFiles } from '#auditor';
 import { PkiError, PublicKey, verifyLogDelegation } from '#pki';
-import { formatVerifierKey } from '#transparency';
 import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { z } from 'zod';
 import { CliError } from '../failure/cli-error.js';
@@ -33,7 +32,7 @@ export async function readAuthority(file: string, terminal: Terminal): Promise<P
  */
 export async function requireDelegation(
   files: PublishedFiles,
-  trust: Pick<AuditorTrust, 'origin' | 'promiseKey'>,
+  trust: Pick<AuditorTrust, 'origin' | 'keys'>,
   authority: PublicKey,
   now: Date,
 ): Promise<void> {
@@ -44,7 +43,7 @@ export async function requireDelegation(
   if (bytes === undefined) return refuse('no delegation is published beside the log');
   const parsed = Published.safeParse(parse(bytes));
   if (!parsed.success) return refuse('what is published is no list of delegations', parsed.error);
-  const own = formatVerifierKey(trust.origin, trust.promiseKey.publicKey);
+  const own = trust.keys.newest;
   let why = 'the list of delegations is empty';
   for (const { delegation } of parsed.data.delegations) {
     try {

@@ -72,8 +72,8 @@ export async function checkReceiptFile(
       { leaf, promise },
       {
         origin: trust.origin,
-        log: trust.log,
-        promiseKey: trust.promiseKey,
+        log: trust.keys.verifiers,
+        promiseKey: trust.keys.promiseKeys,
         witnesses: trust.witnesses,
         minWitnesses: trust.witnesses.length,
       },

@@ -3,6 +3,7 @@ import {
   type AuditorTrust,
   checkCheckpoint,
   isFraud,
+  learnKeys,
   type LogReport,
   verifyLog,
 } from '#auditor';
@@ -37,14 +38,18 @@ export interface VerifyLogFlags extends KeyOptions, DeploymentOptions {
 /** `siegel audit verify`: the whole log from its published files; exit code by the kind of the first fraud. */
 export async function verifyPublishedLog(flags: VerifyLogFlags, terminal: Terminal): Promise<number> {
   const trust = keysOf(await readTrust(flags, terminal), flags);
-  const remembered = await Promise.all(
-    (flags.checkpoint ?? []).map((file) => readCheckpoint(file, trust, terminal)),
-  );
-  const promises = await Promise.all((flags.promise ?? []).map((file) => readPromise(file, trust, terminal)));
   const authority =
     flags.logAuthority === undefined ? undefined : await readAuthority(flags.logAuthority, terminal);
   const files = await open(flags, trust, terminal);
   try {
+    // What was kept, or who the authority delegates to, may be of a key that the log announced.
+    if (authority || flags.checkpoint || flags.promise) await learnKeys(files, trust);
+    const remembered = await Promise.all(
+      (flags.checkpoint ?? []).map((file) => readCheckpoint(file, trust, terminal)),
+    );
+    const promises = await Promise.all(
+      (flags.promise ?? []).map((file) => readPromise(file, trust, terminal)),
+    );
     if (authority) await requireDelegation(files, trust, authority, new Date());
     const report = await verifyLog(files, trust, {
       remembered,
