@@ -81,12 +81,14 @@ export const measureMarbleRun =
 async function drive(
   deployment: LocalDeployment,
   port: number,
-  { connections }: MarbleRunCase,
-  { count, concurrency }: Load,
+  { connections, rsa }: MarbleRunCase,
+  { count: wanted, concurrency }: Load,
   say: (text: string) => void,
 ) {
+  // Each of these waits for an RSA key of its own.
+  const count = rsa === 'referenced' ? Math.min(wanted, 100) : wanted;
   const quoting: Quoting = (reportData) => deployment.world.platform.quote({ ...PAYMENTS, reportData });
-  const warmUp = Math.min(500, count);
+  const warmUp = Math.min(500, Math.ceil(count / 2));
   const fresh = connections === 'fresh';
   say(`making ${count + warmUp} quotes${fresh ? ' with keys and certificates' : ''} ...`);
   // Which worker takes how many of the requests is theirs to settle, so that each has more than its share.

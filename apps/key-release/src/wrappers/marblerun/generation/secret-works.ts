@@ -1,5 +1,6 @@
 import type { VaultRegistry } from '#vault';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { availableParallelism } from 'node:os';
 import { VAULTS } from '../../../vaults/vaults.token.js';
 import type { CertifiedKey, Manifest, SecretDefinition, SecretMaterial, SecretWorks } from '../interface.js';
 import { dryRun } from '../templates/manifest-templates.js';
@@ -7,8 +8,12 @@ import { RsaKeyPool } from './rsa-key-pool.js';
 import { SecretGenerator } from './secret-generator.js';
 import { readVaultSecret, type VaultSecret } from './vault-secret.js';
 
-/** One key is being made while a thread of the pool is left to others; a handful is ready when a fleet starts. */
-const RSA_KEYS = { ready: 8, parallel: 1, sizes: 4 } as const;
+/** A handful is ready when a fleet starts. Half of the processors make keys, and at least one of libuv's four threads never does. */
+const RSA_KEYS = {
+  ready: 8,
+  parallel: Math.max(1, Math.min(3, Math.floor(availableParallelism() / 2))),
+  sizes: 4,
+} as const;
 
 /** Where the values of secrets come from: generator, derivation, vaults. */
 @Injectable()
