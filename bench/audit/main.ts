@@ -13,8 +13,9 @@ const TARGETS = { perSecond: 5_000, queryP99Ms: 50, proofP99Ms: 5, residentMiB: 
 const HOURS_MS = 4 * 3_600_000;
 
 /**
- * `npm run bench -- audit [--events N] [--append N] [--in-flight N] [--json]`: the audit service with a real broker, over a
- * log of N generated events: durable appends, searches, proofs, storage and memory.
+ * `npm run bench -- audit [--events N] [--append N] [--in-flight N] [--postgres FILE] [--json]`: the audit service with a real broker, over a
+ * log of N generated events: durable appends, searches, proofs, storage and memory. With the file of a PostgreSQL URL the log is
+ * there, and holds what was appended.
  */
 export async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -24,6 +25,7 @@ export async function run(args: readonly string[]): Promise<number> {
       append: { type: 'string', default: '50000' },
       'in-flight': { type: 'string', default: '256' },
       queries: { type: 'string', default: '500' },
+      postgres: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -34,10 +36,14 @@ export async function run(args: readonly string[]): Promise<number> {
     values.queries,
   ].map((value) => Math.max(0, Math.trunc(Number(value)))) as [number, number, number, number];
   const say = (text: string): void => void (values.json ? undefined : process.stdout.write(`${text}\n`));
-  const deployment = new AuditDeployment();
+  const { postgres } = values;
+  const deployment = new AuditDeployment(
+    postgres === undefined ? {} : { SIEGEL_AUDIT_POSTGRES_FILE: postgres },
+  );
   try {
-    say(`generating a log of ${events} events`);
-    const filledPerSecond = events > 0 ? generateLog(deployment, events) : 0;
+    const generated = postgres === undefined ? events : 0;
+    say(`generating a log of ${generated} events`);
+    const filledPerSecond = generated > 0 ? generateLog(deployment, generated) : 0;
     const opened = performance.now();
     await deployment.start();
     await settled(deployment);
@@ -104,7 +110,8 @@ async function settled(deployment: AuditDeployment): Promise<void> {
   await until(
     async () => {
       const metrics = await (await fetch(`${deployment.url}/metrics`)).text();
-      return /index_lag_entries 0\n/.test(metrics) && /distribution_lag_entries 0\n/.test(metrics);
+      const done = [/audit_leading 1\n/, /index_lag_entries 0\n/, /distribution_lag_entries 0\n/];
+      return done.every((line) => line.test(metrics));
     },
     HOURS_MS,
     'the followers did not catch up',
