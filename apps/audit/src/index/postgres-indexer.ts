@@ -4,15 +4,31 @@ import { FencedError } from '../store/fenced-error.js';
 import type { PostgresDatabase } from '../store/postgres/database.js';
 import { DIGESTED_FACTS, NAMED_FACTS } from './facts.js';
 import { fieldValues } from './field-values.js';
-import { type IndexedEvent, leafDigest, parseEntry, sessionDigest, valueDigest } from './indexed-fields.js';
+import { type IndexedEvent, leafDigest, parseEntry, valueDigest } from './indexed-fields.js';
 import { reasonText, wordsOf } from './reason-words.js';
 
-const PAGE = 512;
-const NAMES = Object.values(NAMED_FACTS);
-const DIGESTS = Object.values(DIGESTED_FACTS);
-const FACTS = [...Object.keys(NAMED_FACTS), ...Object.keys(DIGESTED_FACTS)];
-const FACT_COLUMNS = sql.join(FACTS.map((column) => sql.id(column)));
-const FACT_VALUES = sql.join(FACTS.map((column) => sql.id('e', column)));
+/** Entries are up to 64 KB, and the thread's heap is small (thread-limits.ts). */
+const PAGE = 256;
+/** Columns of text, by the field of the event that they hold, and those of 48 bits of a digest. */
+const TEXTS: readonly [column: string, path: string][] = [
+  ['tenant', 'tenant'],
+  ['type', 'type'],
+  ['outcome', 'outcome'],
+  ['emitter', 'emitter.name'],
+  ['reason', 'reason.code'],
+  ['workload', 'workload'],
+  ['mrenclave', 'mrenclave'],
+  ['tcb', 'tcbStatus'],
+  ...Object.entries(NAMED_FACTS),
+];
+const DIGESTS: readonly [column: string, path: string | undefined][] = [
+  ['leaf', undefined],
+  ['session', 'session'],
+  ...Object.entries(DIGESTED_FACTS),
+];
+const NAMES = [...TEXTS, ...DIGESTS].map(([column]) => column);
+const COLUMNS = sql.join(NAMES.map((column) => sql.id(column)));
+const VALUES = sql.join(NAMES.map((column) => sql.id('e', column)));
 /** No query has a longer word (query-schema.ts), and tsvector takes none above 2 KB. */
 const MAX_WORD = 200;
 
@@ -46,31 +62,20 @@ export class PostgresIndexer {
       .limit(PAGE)
       .execute();
     if (rows.length === 0) return 0;
-    const events = rows.map(({ entry }) => parseEntry(entry).event);
-    const texts = (value: (event: IndexedEvent) => string | undefined) =>
-      events.map((event) => storable(value(event)));
-    const sessions = events.map(({ session }) => (session === undefined ? null : sessionDigest(session)));
-    const facts = [
-      ...NAMES.map((path) => sql`${texts((event) => fieldValues(event, path)[0])}::text[]`),
-      ...DIGESTS.map((path) => sql`${digests(events, path)}::bigint[]`),
-    ];
+    // One parsed event at a time: only what is indexed of it is kept.
+    const fields = rows.map(({ entry }) => indexedFields(entry));
+    const texts = (index: number) => sql`${fields.map(({ text }) => text[index]!)}::text[]`;
+    const numbers = (index: number) => sql`${fields.map(({ digest }) => digest[index]!)}::bigint[]`;
     const { rows: written } = await sql<{ fenced: number }>`
       WITH fence AS (SELECT one FROM sequencer WHERE term = ${this.term}), added AS (
-        INSERT INTO events (pos, time, id, log_id, idx, tenant, type, outcome, emitter, reason, workload, mrenclave,
-          tcb, session, leaf, ${FACT_COLUMNS}, words)
-        SELECT e.pos, e.time, e.id, e.log_id, e.idx, e.tenant, e.type, e.outcome, e.emitter, e.reason, e.workload,
-          e.mrenclave, e.tcb, e.session, e.leaf, ${FACT_VALUES}, array_to_tsvector(string_to_array(e.words, ' '))
+        INSERT INTO events (pos, time, log_id, idx, id, words, ${COLUMNS})
+        SELECT e.pos, e.time, e.log_id, e.idx, e.id, array_to_tsvector(string_to_array(e.words, ' ')), ${VALUES}
         FROM fence, unnest(
           ${rows.map(({ pos }) => pos)}::bigint[], ${rows.map(({ time }) => time)}::bigint[],
-          ${texts(({ id }) => id)}::uuid[], ${rows.map(({ log_id }) => log_id)}::int[],
-          ${rows.map(({ idx }) => idx)}::bigint[], ${texts(({ tenant }) => tenant)}::text[],
-          ${texts(({ type }) => type)}::text[], ${texts(({ outcome }) => outcome)}::text[],
-          ${texts(({ emitter }) => emitter.name)}::text[], ${texts(({ reason }) => reason?.code)}::text[],
-          ${texts(({ workload }) => workload)}::text[], ${texts(({ mrenclave }) => mrenclave)}::text[],
-          ${texts(({ tcbStatus }) => tcbStatus)}::text[], ${sessions}::bigint[],
-          ${rows.map(({ entry }) => leafDigest(leafHash(entry)))}::bigint[], ${sql.join(facts)}, ${events.map(searchable)}::text[]
-        ) AS e(pos, time, id, log_id, idx, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session,
-          leaf, ${FACT_COLUMNS}, words)
+          ${rows.map(({ log_id }) => log_id)}::int[], ${rows.map(({ idx }) => idx)}::bigint[],
+          ${fields.map(({ id }) => id)}::uuid[], ${fields.map(({ words }) => words)}::text[],
+          ${sql.join([...TEXTS.keys()].map(texts))}, ${sql.join([...DIGESTS.keys()].map(numbers))}
+        ) AS e(pos, time, log_id, idx, id, words, ${COLUMNS})
         ON CONFLICT (pos, time) DO NOTHING
       ) SELECT count(*)::int AS fenced FROM fence`.execute(this.database.query);
     if (written[0]?.fenced !== 1) throw new FencedError('the log is sequenced by another process now');
@@ -94,11 +99,20 @@ export async function indexedPosition({ query }: PostgresDatabase): Promise<numb
 export const storable = (text: string | undefined): string | null =>
   text === undefined ? null : text.replaceAll('\0', '\ufffd');
 
-const digests = (events: readonly IndexedEvent[], path: string): (number | null)[] =>
-  events.map((event) => {
-    const [value] = fieldValues(event, path);
-    return value === undefined ? null : valueDigest(value);
-  });
+/** What the index has of an entry. */
+function indexedFields(entry: Buffer) {
+  const { event } = parseEntry(entry);
+  return {
+    id: event.id,
+    words: searchable(event),
+    text: TEXTS.map(([, path]) => storable(fieldValues(event, path)[0])),
+    digest: DIGESTS.map(([, path]) => {
+      if (path === undefined) return leafDigest(leafHash(entry));
+      const [value] = fieldValues(event, path);
+      return value === undefined ? null : valueDigest(value);
+    }),
+  };
+}
 
 /** The lexemes, separated by spaces; null where there are none. */
 function searchable(event: IndexedEvent): string | null {

@@ -19,6 +19,8 @@ const CANCELED = '57014';
 /** Time after which a search that found something gives what it has, and one that found nothing says how far it came. */
 const BUDGET_MS = 25;
 const PATIENCE_MS = 1_000;
+/** Entries that are fetched together. */
+const CHUNK = 64;
 const filterOf = (column: Dictionary) => (column === 'tcb' ? 'tcbStatus' : column);
 type Events = ExpressionBuilder<PostgresTables, 'events'>;
 
@@ -35,7 +37,8 @@ export class PostgresEventReader implements EventSource {
       .orderBy('pos')
       .limit(1)
       .executeTakeFirst();
-    return row && (await this.#load([row.pos]))[0];
+    if (!row) return undefined;
+    return (await this.#load([row.pos]).next()).value as LoggedEvent;
   }
 
   /** Where the entry with this leaf hash (hex) is. */
@@ -91,7 +94,7 @@ export class PostgresEventReader implements EventSource {
     for (;;) {
       const wanted = residual ? CANDIDATES : limit + 1 - events.length;
       const positions = await this.#positions(filters, order, searchedTo, end, wanted);
-      for (const event of await this.#load(positions)) {
+      for await (const event of this.#load(positions)) {
         if (events.length === limit) return { events, more: true, searchedTo };
         searchedTo = event.position;
         if (!undecided || isMatch(event, session, fields)) events.push(event);
@@ -162,21 +165,23 @@ export class PostgresEventReader implements EventSource {
     return (await query.executeTakeFirst())?.pos ?? 0;
   }
 
-  /** Events in the order of the positions. */
-  async #load(positions: readonly number[]): Promise<LoggedEvent[]> {
-    if (positions.length === 0) return [];
-    const rows = await this.database.query
-      .selectFrom('entries')
-      .innerJoin('logs', 'logs.id', 'entries.log_id')
-      .select(['pos', 'origin', 'idx', 'time', 'entry'])
-      .where('pos', '=', sql<number>`ANY(${positions}::bigint[])`)
-      .execute();
-    const found = new Map(rows.map((row) => [row.pos, row]));
-    return positions.map((position) => {
-      const { origin, idx, time, entry } = found.get(position)!;
-      const { event, kid, sig } = parseEntry(entry);
-      return { position, log: origin, index: idx, loggedAt: new Date(time).toISOString(), event, kid, sig };
-    });
+  /** Events in the order of the positions, parsed one at a time: the thread's heap is small (thread-limits.ts). */
+  async *#load(positions: readonly number[]): AsyncGenerator<LoggedEvent> {
+    for (let start = 0; start < positions.length; start += CHUNK) {
+      const wanted = positions.slice(start, start + CHUNK);
+      const rows = await this.database.query
+        .selectFrom('entries')
+        .innerJoin('logs', 'logs.id', 'entries.log_id')
+        .select(['pos', 'origin', 'idx', 'time', 'entry'])
+        .where('pos', '=', sql<number>`ANY(${wanted}::bigint[])`)
+        .execute();
+      const found = new Map(rows.map((row) => [row.pos, row]));
+      for (const position of wanted) {
+        const { origin, idx, time, entry } = found.get(position)!;
+        const { event, kid, sig } = parseEntry(entry);
+        yield { position, log: origin, index: idx, loggedAt: new Date(time).toISOString(), event, kid, sig };
+      }
+    }
   }
 }
 
