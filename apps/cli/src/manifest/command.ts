@@ -47,7 +47,7 @@ export function registerManifest(program: Command, session: Session): void {
     )
     .argument(
       '<kind>',
-      'akv-policy, fortanix-builds, gramine-env, gramine-sigstruct-view, gsc-info-image, maa-policy, marblerun, scone-session, sigstruct, trustee-policy',
+      'akv-policy, anjuna-authorize, anjuna-manifest, fortanix-builds, gramine-env, gramine-sigstruct-view, gsc-info-image, maa-policy, marblerun, scone-session, sigstruct, trustee-policy',
     )
     .argument('<file>', '"-" reads standard input')
     .option('--workload <name>', 'name of the workload', 'imported')

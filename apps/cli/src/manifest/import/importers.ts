@@ -1,5 +1,7 @@
 import type { Importer } from './importer.js';
 import { AKV_POLICY } from './akv-policy.js';
+import { ANJUNA_AUTHORIZE } from './anjuna-authorize.js';
+import { ANJUNA_MANIFEST } from './anjuna-manifest.js';
 import { FORTANIX_BUILDS } from './fortanix-builds.js';
 import { GRAMINE_ENV } from './gramine-env.js';
 import { GSC_INFO_IMAGE } from './gsc-info-image.js';
@@ -13,6 +15,8 @@ import { TRUSTEE_POLICY } from './trustee-policy.js';
 /** The kinds of files that become a manifest: one line each, one file each. */
 export const IMPORTERS: Readonly<Record<string, Importer>> = {
   'akv-policy': AKV_POLICY,
+  'anjuna-authorize': ANJUNA_AUTHORIZE,
+  'anjuna-manifest': ANJUNA_MANIFEST,
   'fortanix-builds': FORTANIX_BUILDS,
   'gramine-env': GRAMINE_ENV,
   'gramine-sigstruct-view': SIGSTRUCT_VIEW,
