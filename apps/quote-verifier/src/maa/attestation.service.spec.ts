@@ -1,7 +1,7 @@
 import { SiegelError, type VerdictClaims } from '#contracts';
 import type { AuditEmitter, EventDraft } from '#emitter';
 import { SimulatedSgx } from '#simulator';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,9 @@ import type { VerifyService } from '../verdict/verify.service.js';
 import { MaaAttestation, type AttestInput } from './attestation.service.js';
 import { MaaTenants } from './tenants-file.js';
 import { TokenKeys } from './token-keys.js';
+
+// RSA keys take their time on a busy machine.
+jest.setTimeout(60_000);
 
 const QUOTE = SimulatedSgx.create({ seed: 'maa' }).platform({ name: 'demo' }).quote();
 const NOW = new Date('2026-11-23T12:00:00.900Z');

@@ -1,6 +1,6 @@
 import { SiegelError } from '#contracts';
 import { LocalSigner, MeshCa, PublicKey } from '#pki';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { FastifyInstance } from 'fastify';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,9 @@ import { MaaMetrics } from './maa-metrics.js';
 import { MaaTenants } from './tenants-file.js';
 import { tlsIdentity } from './tls-files.js';
 import { TokenKeys } from './token-keys.js';
+
+// RSA keys take their time on a busy machine.
+jest.setTimeout(60_000);
 
 let folder: string;
 let front: FastifyInstance;
@@ -55,7 +58,7 @@ beforeAll(async () => {
     keys: new Map([['a', keys]]),
     attestation: { attest } as MaaAttestation,
     metrics: new MaaMetrics(registry),
-    https: tlsIdentity(await tlsFiles('server')) as { cert: string; key: string },
+    https: tlsIdentity(await tlsFiles('server')),
     maxInFlight: 2,
     clock,
     onError: (_message, error) => errors.push(String(error)),

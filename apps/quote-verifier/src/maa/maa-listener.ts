@@ -37,6 +37,8 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
   private server: FastifyInstance | undefined;
   private emitter: AuditEmitter | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private keys: ReadonlyMap<string, TokenKeys> = new Map();
+  private identity = '';
 
   constructor(private readonly surroundings: MaaSurroundings) {}
 
@@ -47,6 +49,9 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
     const tenants = readTenants(settings.SIEGEL_MAA_TENANTS_FILE);
     this.warnOfMissingLogs(tenants, settings);
     const keys = await openKeys(tenants, settings, environment.SIEGEL_STATE_DIR, clock);
+    this.keys = keys;
+    const https = tlsIdentity(settings);
+    this.identity = https.cert;
     const emitter = await this.openEmitter(settings);
     this.emitter = emitter;
     const server = maaFront({
@@ -54,7 +59,7 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
       keys,
       attestation: new MaaAttestation(verifier, collateral, emitter, clock),
       metrics: new MaaMetrics(registry),
-      https: tlsIdentity(settings) as { cert: string; key: string },
+      https,
       maxInFlight: settings.SIEGEL_MAA_MAX_IN_FLIGHT,
       clock,
       onError: (msg, err) => this.log.error({ msg, err }),
@@ -69,7 +74,7 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
     this.log.log(
       `API of Microsoft Azure Attestation for ${tenants.all.map(({ issuer }) => issuer).join(', ')}`,
     );
-    this.timer = setInterval(() => void this.maintain(settings, server, keys), MAINTENANCE_MS);
+    this.timer = setInterval(() => void this.maintain(), MAINTENANCE_MS);
     this.timer.unref();
   }
 
@@ -92,15 +97,17 @@ export class MaaListener implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Keys rotate, and certificates are renewed in their files. */
-  private async maintain(
-    settings: MaaSettings,
-    server: FastifyInstance,
-    keys: ReadonlyMap<string, TokenKeys>,
-  ) {
+  /** Every minute: keys rotate, and certificates are renewed in their files. What cannot be used changes nothing. */
+  async maintain(): Promise<void> {
+    const settings = maaSettings(this.surroundings.environment);
+    if (settings === undefined || this.server === undefined) return;
     try {
-      for (const each of keys.values()) await each.maintain();
-      (server.server as unknown as Server).setSecureContext(tlsIdentity(settings));
+      for (const each of this.keys.values()) await each.maintain();
+      const identity = tlsIdentity(settings);
+      if (identity.cert === this.identity) return;
+      (this.server.server as unknown as Server).setSecureContext({ ...identity, minVersion: 'TLSv1.2' });
+      this.identity = identity.cert;
+      this.log.log('a new server certificate is in use');
     } catch (error) {
       this.log.error({ msg: `keys and certificate stay as they are: ${(error as Error).message}` });
     }

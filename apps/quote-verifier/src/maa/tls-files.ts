@@ -1,11 +1,10 @@
 import { ConfigurationError } from '#platform';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { SecureContextOptions } from 'node:tls';
 import type { MaaSettings } from './maa-environment.js';
 
 /** Certificate chain and key of the listener, checked against each other. @throws ConfigurationError */
-export function tlsIdentity(settings: MaaSettings): Required<Pick<SecureContextOptions, 'cert' | 'key'>> {
+export function tlsIdentity(settings: MaaSettings): { cert: string; key: string } {
   const cert = read('SIEGEL_MAA_TLS_CERT_FILE', settings.SIEGEL_MAA_TLS_CERT_FILE);
   const key = read('SIEGEL_MAA_TLS_KEY_FILE', settings.SIEGEL_MAA_TLS_KEY_FILE);
   let matches: boolean;

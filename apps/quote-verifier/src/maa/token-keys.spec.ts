@@ -1,9 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OVERLAP_MS, TokenKeys } from './token-keys.js';
+
+// RSA keys take their time on a busy machine.
+jest.setTimeout(60_000);
 
 const DAY = 86_400_000;
 const issuer = 'https://attest.example';
