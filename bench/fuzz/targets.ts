@@ -27,6 +27,7 @@ import {
 } from '#evidence';
 import { marblerun } from '#policy';
 import { issueCrl, SimulatedSgx, type QuoteRequest, type SimulatedBundle } from '#simulator';
+import { activationTargets } from './activation-targets.js';
 import { emAppRequests } from './em-app-seeds.js';
 import { maaTargets } from './maa-targets.js';
 import { marbleRunManifests } from './marblerun-seeds.js';
@@ -199,6 +200,7 @@ export function buildTargets(seed: string): Target[] {
           .join(' ') || undefined,
       share: 1,
     },
+    ...activationTargets(quotes[0] as Buffer, der),
     ...maaTargets(quotes[0] as Buffer, json),
     ...trusteeTargets(seed, quotes[0] as Buffer, json),
     {

@@ -40,23 +40,27 @@ const ALGORITHMS = new Map<string, { readonly type: string; readonly hash: strin
  * @throws ActivationRefusal
  */
 export async function readMarbleCsr(bytes: Uint8Array, provenKey?: Buffer): Promise<MarbleCsr> {
-  const der = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (der.length === 0) throw malformed('asn1: syntax error: sequence truncated');
-  if (der.length > MAX_CSR_BYTES) throw malformed(`more than ${MAX_CSR_BYTES} bytes`);
-  let parsed: Parsed;
-  try {
-    parsed = parse(der);
-  } catch (cause) {
-    if (cause instanceof DcapError) throw malformed(`asn1: structure error: ${cause.message}`, cause);
-    throw cause;
-  }
+  const parsed = parseMarbleCsr(bytes);
   if (provenKey?.equals(parsed.publicKey)) return parsed;
   if (!(await signatureHolds(parsed)))
     throw activationFailed('CSR_SIGNATURE_INVALID', `${PREFIX}: signature over CSR is invalid`);
   return parsed;
 }
 
-interface Parsed extends MarbleCsr {
+/** The request as it stands, its signature not verified. @throws ActivationRefusal */
+export function parseMarbleCsr(bytes: Uint8Array): UnverifiedCsr {
+  const der = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (der.length === 0) throw malformed('asn1: syntax error: sequence truncated');
+  if (der.length > MAX_CSR_BYTES) throw malformed(`more than ${MAX_CSR_BYTES} bytes`);
+  try {
+    return parse(der);
+  } catch (cause) {
+    if (cause instanceof DcapError) throw malformed(`asn1: structure error: ${cause.message}`, cause);
+    throw cause;
+  }
+}
+
+export interface UnverifiedCsr extends MarbleCsr {
   readonly info: Buffer;
   readonly algorithm: Buffer;
   readonly signature: Buffer;
@@ -64,7 +68,7 @@ interface Parsed extends MarbleCsr {
   readonly publicKey: Buffer;
 }
 
-function parse(der: Buffer): Parsed {
+function parse(der: Buffer): UnverifiedCsr {
   const outer = DerReader.inside(DerReader.exactly(der, TAG.sequence));
   const info = outer.next(TAG.sequence);
   const algorithm = outer.sequence().next(TAG.oid).raw;
@@ -121,7 +125,7 @@ function addressText(octets: Buffer): string {
   return octets.toString('hex').replace(/(.{4})(?!$)/g, '$1:');
 }
 
-function signatureHolds({ algorithm, publicKey, info, signature }: Parsed): Promise<boolean> {
+function signatureHolds({ algorithm, publicKey, info, signature }: UnverifiedCsr): Promise<boolean> {
   const known = ALGORITHMS.get(algorithm.toString('hex'));
   const key = keyOf(publicKey);
   if (!known || known.type !== key.asymmetricKeyType) return Promise.resolve(false);

@@ -23,7 +23,7 @@ import {
 } from './values.js';
 
 /** Nodes executed and octets written by one template: far more than any parameter of a marble needs. */
-const MAX_STEPS = 100_000;
+const MAX_STEPS = 20_000;
 const MAX_OCTETS = 4 * 1024 * 1024;
 
 export interface TemplateSource {
