@@ -199,7 +199,7 @@ describe('templates of manifests', () => {
     expect(answer('{{ range 20000 }}{{ range 20000 }}{{ end }}{{ end }}', 'file')).toMatch(
       /more than 20000 steps/,
     );
-    expect(answer(`{{ range 15000 }}${'x'.repeat(400)}{{ end }}`, 'file')).toMatch(/exceeds 4194304 bytes/);
+    expect(answer(`{{ range 8000 }}${'x'.repeat(700)}{{ end }}`, 'file')).toMatch(/exceeds 4194304 bytes/);
   });
 
   it.each([
