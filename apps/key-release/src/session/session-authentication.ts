@@ -14,7 +14,20 @@ export interface AuthenticatedSession {
   readonly key: PublicKey;
 }
 
-/** Checks token and proof of a GET request; a proof serves once, whichever endpoint it is for. */
+/** Token and proof of a request, wherever it carries them. */
+export interface PresentedSession {
+  readonly token: string;
+  readonly proof: string;
+  /** Method and path that the proof must name. */
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Host header of the request. */
+  readonly host: string | undefined;
+}
+
+const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
+
+/** Checks token and proof of a request; a proof serves once, whichever endpoint it is for. */
 @Injectable()
 export class SessionAuthentication {
   private readonly replay = new ReplayCache({ maxEntries: MAX_PROOFS });
@@ -25,7 +38,7 @@ export class SessionAuthentication {
     @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
   ) {}
 
-  /** @param path of the endpoint, as the proof names it. @throws SiegelError TOKEN_…, PROOF_…, OVERLOADED */
+  /** Of a GET request's headers. @param path of the endpoint, as the proof names it. @throws SiegelError TOKEN_…, PROOF_…, OVERLOADED */
   async authenticate({ headers }: FastifyRequest, path: string): Promise<AuthenticatedSession> {
     const token = /^DPoP ([A-Za-z0-9_.-]{1,8192})$/i.exec(headers.authorization ?? '')?.[1];
     const proof = headers['dpop'];
@@ -36,23 +49,37 @@ export class SessionAuthentication {
     }
     if (typeof proof !== 'string')
       throw new SiegelError('PROOF_INVALID', { detail: 'the DPoP header is missing' });
+    return this.presented({ token, proof, method: 'GET', path, host: headers.host });
+  }
+
+  /** The same for protocols whose clients can send no header of ours. @throws SiegelError TOKEN_…, PROOF_…, OVERLOADED */
+  async presented({ token, proof, method, path, host }: PresentedSession): Promise<AuthenticatedSession> {
+    if (!TOKEN.test(token)) throw new SiegelError('TOKEN_INVALID');
     const now = new Date();
     const session = await this.tokens.open(token, now);
-    if (session.tenant !== this.tenants.resolve(headers.host)) {
+    if (session.tenant !== this.tenants.resolve(host)) {
       throw new SiegelError('TOKEN_INVALID', {
         reason: { code: 'TOKEN_TENANT', message: 'the token is of another tenant' },
       });
     }
-    const { key } = await this.prove(proof, path, token, session.thumbprint, now);
+    const url = `${this.environment.SIEGEL_PUBLIC_URL}${path}`;
+    const { key } = await this.prove(proof, method, url, token, session.thumbprint, now);
     return { session, key };
   }
 
-  private async prove(proof: string, path: string, accessToken: string, jkt: string, now: Date) {
+  private async prove(
+    proof: string,
+    method: string,
+    url: string,
+    accessToken: string,
+    jkt: string,
+    now: Date,
+  ) {
     try {
       return await verifyDpopProof({
         proof,
-        method: 'GET',
-        url: `${this.environment.SIEGEL_PUBLIC_URL}${path}`,
+        method,
+        url,
         now,
         replay: this.replay,
         accessToken,

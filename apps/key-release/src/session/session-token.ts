@@ -1,13 +1,18 @@
 import { CollateralSummary, QuoteClaims, SiegelError } from '#contracts';
-import { PkiError, SigningKeys, signJwt, verifyJwt, type PublicKey } from '#pki';
+import { PkiError, PublicKey, SigningKeys, signJwt, verifyJwt } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { signerRefusal } from '../pipeline/vault-refusals.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 
 export const TOKEN_KEYS = Symbol('TOKEN_KEYS');
-const TOKEN_TYP = 'siegel-attestation+jwt';
-const AUDIENCE = 'siegel';
+
+/** What a token is for. Tokens of one kind are never taken for those of another: both members are checked. */
+export interface TokenKind {
+  readonly typ: string;
+  readonly audience: string;
+}
+const ATTESTATION: TokenKind = { typ: 'siegel-attestation+jwt', audience: 'siegel' };
 const MAX_TOKEN_BYTES = 8 * 1024;
 
 /** What the token says of the session beside the registered claims; enough to decide a later release without a second quote. */
@@ -66,6 +71,7 @@ export class SessionTokens {
     tokenId: string,
     ttlSeconds: number,
     now: Date,
+    kind: TokenKind = ATTESTATION,
   ): Promise<IssuedToken> {
     const iat = Math.floor(now.getTime() / 1_000);
     const exp = iat + Math.min(ttlSeconds, this.environment.SIEGEL_TOKEN_TTL_SECONDS);
@@ -75,7 +81,7 @@ export class SessionTokens {
         {
           iss: this.environment.SIEGEL_PUBLIC_URL,
           sub: `${session.tenant}/${session.workload}`,
-          aud: AUDIENCE,
+          aud: kind.audience,
           iat,
           nbf: iat,
           exp,
@@ -92,7 +98,7 @@ export class SessionTokens {
           siegel: session,
         },
         this.keys.current(now),
-        { typ: TOKEN_TYP, maxBytes: MAX_TOKEN_BYTES, maxLifetimeSeconds: 900 },
+        { typ: kind.typ, maxBytes: MAX_TOKEN_BYTES, maxLifetimeSeconds: 900 },
       ),
     );
     return { token, tokenId, expiresAt: new Date(exp * 1_000) };
@@ -109,24 +115,45 @@ export class SessionTokens {
 
   /** @throws SiegelError TOKEN_INVALID or TOKEN_EXPIRED */
   async open(token: string, now: Date): Promise<SessionClaims> {
+    return (await this.verified(token, now, ATTESTATION)).session;
+  }
+
+  /** A token of another kind, and the key that its session is bound to. @throws SiegelError TOKEN_INVALID or TOKEN_EXPIRED */
+  async openKind(
+    token: string,
+    now: Date,
+    kind: TokenKind,
+  ): Promise<{ session: SessionClaims; key: PublicKey }> {
+    const { session, jwk } = await this.verified(token, now, kind);
+    return { session, key: PublicKey.fromJwk(jwk) };
+  }
+
+  private async verified(
+    token: string,
+    now: Date,
+    kind: TokenKind,
+  ): Promise<{ session: SessionClaims; jwk: unknown }> {
     try {
       const { claims } = await verifyJwt(token, {
         keys: (kid) => this.keys.verificationKey(kid, now),
-        typ: TOKEN_TYP,
+        typ: kind.typ,
         issuer: this.environment.SIEGEL_PUBLIC_URL,
-        audience: AUDIENCE,
+        audience: kind.audience,
         now,
         clockSkewSeconds: 0,
         maxLifetimeSeconds: 900,
         maxBytes: MAX_TOKEN_BYTES,
       });
       const session = SiegelClaims.parse(claims['siegel']);
-      const { jkt } = z.object({ jkt: z.string() }).parse(claims['cnf']);
+      const { jkt, jwk } = z.object({ jkt: z.string(), jwk: z.unknown() }).parse(claims['cnf']);
       return {
-        ...session,
-        tokenId: z.string().parse(claims.jti),
-        expiresAt: new Date(claims.exp * 1_000),
-        thumbprint: jkt,
+        session: {
+          ...session,
+          tokenId: z.string().parse(claims.jti),
+          expiresAt: new Date(claims.exp * 1_000),
+          thumbprint: jkt,
+        },
+        jwk,
       };
     } catch (error) {
       if (error instanceof PkiError && error.code === 'JWT_EXPIRED') throw new SiegelError('TOKEN_EXPIRED');
