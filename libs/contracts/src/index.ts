@@ -43,6 +43,14 @@ export {
 } from './messages/attest.js';
 export { RaTlsResponse } from './messages/ra-tls.js';
 export {
+  ANJUNA_FORMS,
+  AnjunaAttestRequest,
+  AnjunaAttestResponse,
+  AnjunaSealedRelease,
+  AnjunaSealedSecrets,
+} from './messages/anjuna.js';
+export type { AnjunaForm } from './messages/anjuna.js';
+export {
   Appraisal,
   APPRAISAL_TYP,
   AppraisalRecord,
