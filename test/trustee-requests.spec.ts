@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { RunningSiegel } from './harness/index.js';
 import { SAMPLE } from './trustee/attesters.js';
 import { BYTES, TEXT, TrusteeDeployment } from './trustee/deployment.js';
-import type { KbsFailure } from './trustee/kbs-client.js';
+import { KbsClient, type KbsFailure } from './trustee/kbs-client.js';
 import { KbsConnection } from './trustee/kbs-connection.js';
 import { type Exchange, replay } from './trustee/replay.js';
 
@@ -307,6 +307,28 @@ describe("Trustee's KBS protocol, by requests that are none of its client's", ()
     );
   });
 
+  (existsSync(RECORDINGS) ? it : it.skip)(
+    'a token for the sample attester has the members of a real one, but for those that docs/wrappers/trustee.md explains',
+    async () => {
+      const real = readFileSync(join(RECORDINGS, 'real-ear-token-sample.jwt'), 'utf8').trim();
+      const own = await new KbsClient(kbs.transport, SAMPLE).getToken();
+      const members = (token: string): Set<string> =>
+        new Set(
+          token
+            .split('.', 2)
+            .flatMap((part) => pathsOf(JSON.parse(Buffer.from(part, 'base64url').toString()))),
+        );
+      const [theirs, ours] = [members(real), members(own)];
+      const evidence = 'submods.cpu0.ear.veraison.annotated-evidence';
+      const top = (paths: string[]) =>
+        new Set(paths.map((path) => path.replace(/^(siegel|.*\.sample)\..*/, '$1')));
+      expect(top([...theirs].filter((path) => !ours.has(path)))).toEqual(
+        new Set([`${evidence}.report_data`, `${evidence}.sample`]),
+      );
+      expect(top([...ours].filter((path) => !theirs.has(path)))).toEqual(new Set(['kid', 'siegel']));
+    },
+  );
+
   describe('without a service that it needs', () => {
     const statusOf = async (attempt: Promise<unknown>) =>
       ((await attempt.catch((error: unknown) => error)) as KbsFailure).answer;
@@ -339,6 +361,15 @@ describe("Trustee's KBS protocol, by requests that are none of its client's", ()
     expect(siegel.logText()).not.toContain(BYTES.toString('base64'));
   });
 });
+
+/** Every member with what leads to it. */
+function pathsOf(value: unknown, base = ''): string[] {
+  if (typeof value !== 'object' || value === null) return [base];
+  const members = Object.entries(value);
+  return members.length === 0
+    ? [base]
+    : members.flatMap(([name, member]) => pathsOf(member, base === '' ? name : `${base}.${name}`));
+}
 
 /** The same claims, signed by a key that the token itself brings. */
 function forged(token: string): string {
