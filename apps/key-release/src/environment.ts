@@ -1,5 +1,6 @@
 import { port, serviceEnvironment } from '#platform';
 import { z } from 'zod';
+import { anjunaEnvironment } from './wrappers/anjuna/environment.js';
 import { fortanixEnvironment } from './wrappers/fortanix/environment.js';
 import { occlumEnvironment } from './wrappers/occlum/environment.js';
 import { raTlsEnvironment } from './wrappers/ra-tls/environment.js';
@@ -145,6 +146,7 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
     .default(10_000)
     .describe('For the handshake, and for a request to arrive'),
   ...raTlsEnvironment,
+  ...anjunaEnvironment,
   ...occlumEnvironment,
   ...fortanixEnvironment,
   ...trusteeEnvironment,

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { NativeModule } from '../attest/native.module.js';
 import { AkvReleaseModule } from './akv-release/akv-release.module.js';
+import { AnjunaModule } from './anjuna/anjuna.module.js';
 import { FortanixModule } from './fortanix/fortanix.module.js';
 import { GramineModule } from './gramine/gramine.module.js';
 import { MarbleRunModule } from './marblerun/marblerun.module.js';
@@ -12,6 +13,7 @@ import { TrusteeModule } from './trustee/trustee.module.js';
 export const WRAPPER_MODULES: readonly Type[] = [
   NativeModule,
   AkvReleaseModule,
+  AnjunaModule,
   FortanixModule,
   GramineModule,
   MarbleRunModule,
