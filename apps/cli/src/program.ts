@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { registerAgent } from './agent/command.js';
+import { registerAttest } from './attest/command.js';
 import { registerAudit } from './audit/command.js';
 import { registerAuditor } from './auditor/command.js';
 import { version } from './checkout.js';
@@ -72,6 +73,7 @@ Exit code: 0 done, 1 refused or failed, 2 the command was not understood or a fi
   registerPolicy(program, session);
   registerSecret(program, session);
   registerGramine(program, session);
+  registerAttest(program, session);
   registerEnclaveSession(program, session);
   registerAudit(program, session);
   registerAuditor(program, session);
