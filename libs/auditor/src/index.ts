@@ -7,9 +7,10 @@ export { auditorTrust, witnessVerifier, type AuditorTrust, type TrustOptions } f
 export { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
 export { checkEntry, isFraud, type CheckedEntry, type CheckedEvent } from './entry-check.js';
 export { compareHistories } from './histories.js';
+export { JointNumbering } from './joint-numbering.js';
 export { LogKeys } from './log-keys.js';
 export { LogWatch, type WatchState, type WatchStep } from './log-watch.js';
 export { NumberingCheck, type NumberingState } from './numbering-check.js';
 export { authenticPromise, promiseKept } from './promise-check.js';
-export { type PublishedFiles } from './tile-reader.js';
+export { readBundle, type PublishedFiles } from './tile-reader.js';
 export { learnKeys, verifyLog, type LogReport, type VerifyLogOptions } from './verify-log.js';

@@ -86,8 +86,9 @@ export class NumberingCheck {
   /**
    * What is wrong with the numbers so far.
    * @param atEnd judge also what the log may still be about to record
+   * @param gaps judge missing numbers: not where other logs have some of them
    */
-  unexplained({ atEnd = false } = {}): Fraud[] {
+  unexplained({ atEnd = false, gaps = true } = {}): Fraud[] {
     const due = atEnd ? Infinity : this.#latest - RECORD_MS;
     const found: Fraud[] = [];
     const several = this.#epochs.get(keyOf(SEVERAL, SEVERAL)) ?? { saidMissing: 0, saidLate: 0 };
@@ -95,7 +96,7 @@ export class NumberingCheck {
       const overdue = missing.filter(({ time }) => time <= due);
       const count = overdue.reduce((sum, { from, to }) => sum + to - from + 1, 0);
       const [first] = overdue;
-      if (first && count > saidMissing + several.saidMissing) {
+      if (gaps && first && count > saidMissing + several.saidMissing) {
         const which =
           first.from === first.to ? `event ${first.from}` : `each of the events ${first.from} to ${first.to}`;
         found.push(

@@ -12,6 +12,7 @@ import type { AuditorTrust } from './auditor-trust.js';
 import { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
 import { checkEntry, isFraud, successionIn } from './entry-check.js';
 import { type Fraud, fraud } from './fraud.js';
+import type { JointNumbering } from './joint-numbering.js';
 import { NumberingCheck } from './numbering-check.js';
 import { promiseKept } from './promise-check.js';
 import { TileRows } from './tile-rows.js';
@@ -26,8 +27,8 @@ export interface VerifyLogOptions {
   promises?: readonly EntryPromise[];
   /** Time after a promise by which a checkpoint must cover its entry. */
   promiseMarginMs: number;
-  /** Shared by all logs of a deployment, so that numbers can be judged over all of them; the caller then judges. */
-  numbering?: NumberingCheck;
+  /** Shared by all logs of a deployment, so that missing numbers can be judged over all of them, by the caller. */
+  joint?: JointNumbering;
   maxDelayMs: number;
   now: Date;
 }
@@ -86,17 +87,17 @@ export async function verifyLog(
     if (old.size > size)
       report.frauds.push(fraud('rolled-back', `the log had ${old.size} entries and has ${size} now`, size));
   }
-  const scan = new Scan(files, trust, options.numbering ?? new NumberingCheck(maxDelayMs), report);
+  const scan = new Scan(files, trust, new NumberingCheck(maxDelayMs), report, options.joint);
   await scan.run(checkpoint, remembered, new Set(promises.map(({ index }) => index)));
   for (const promise of promises) {
     const kept = promiseKept(promise, size, scan.leaves.get(promise.index), { now, marginMs });
     if (kept === 'pending') report.notices.push(`the promise of entry ${promise.index} is not due yet`);
     else if (kept !== 'kept') report.frauds.push(kept);
   }
-  if (options.numbering === undefined) {
-    if (trust.onlyLog) report.frauds.push(...scan.numbering.unexplained({ atEnd: false }));
-    else report.notices.push('numbers were not judged: the emitters also write to other logs');
-  }
+  const gaps = trust.onlyLog && options.joint === undefined;
+  report.frauds.push(...scan.numbering.unexplained({ gaps }));
+  if (!gaps && options.joint === undefined)
+    report.notices.push('missing numbers were not judged: the emitters also write to other logs');
   // With the keys that the entries announced: theirs must be among the signatures.
   const again = checkCheckpoint(note, trust);
   if (report.frauds.length === 0 && isFraud(again)) report.frauds.push(again);
@@ -156,6 +157,7 @@ class Scan {
     private readonly trust: AuditorTrust,
     readonly numbering: NumberingCheck,
     private readonly report: LogReport,
+    private readonly joint: JointNumbering | undefined,
   ) {
     this.#rows = new TileRows(files);
   }
@@ -201,6 +203,7 @@ class Scan {
     else {
       this.report.events++;
       for (const found of this.numbering.add(checked.event, index)) this.#found(found);
+      this.#found(this.joint?.add(checked.event, index));
       const succession = successionIn(checked.event);
       if (succession !== undefined) {
         const found = this.trust.keys.learn(succession);

@@ -40,6 +40,10 @@ export function registerAuditing(audit: Command, session: Session): void {
     )
     .option('--tiles <folder|url>', 'the published log (default: from the audit service, with its token)')
     .option(
+      '--all-tenants',
+      "the logs of all tenants, and the emitters' numbers over all of them; --tiles has a folder per tenant",
+    )
+    .option(
       '--checkpoint <file>',
       'a checkpoint seen before, which the log must extend; several times',
       several,
@@ -72,18 +76,25 @@ export function registerAuditing(audit: Command, session: Session): void {
       'Verifies every event and every checkpoint, until Ctrl-C or the first fraud. What was verified is remembered, so ' +
         'that a later run sees a log that went back or became another.',
     )
-    .requiredOption('--creds <file>', 'credentials from "siegel auditor create"')
+    .option(
+      '--creds <file>',
+      'credentials from "siegel auditor create"; several times for several tenants',
+      several,
+    )
     .option('--state-file <file>', 'what is remembered (default: beside the credentials)')
-    .option('--log <url>', "the published log (default: the credentials')")
+    .option(
+      '--log <url>',
+      "the published log (default: the credentials', else the deployment's). With a token or certificate its entry bundles are read as well: instead of the broker where there are no credentials, and for what the broker keeps no more",
+    )
     .option('--once', 'end when everything that is there now is verified')
     .option(...maxDelay)
     .option('--json', 'print one JSON object per line');
-  addKeyOptions(follow)
+  addDeploymentOptions(addKeyOptions(follow), 'audit')
     .addHelpText('after', EXIT_CODES)
     .action(
       session.command(async (flags: FollowFlags) => {
-        const { followLog } = await import('./follow.js');
-        return followLog(flags, terminal, session.untilStopped());
+        const { followLogs } = await import('./follow.js');
+        return followLogs(flags, terminal, session.untilStopped());
       }),
     );
 
@@ -117,6 +128,11 @@ export function registerAuditing(audit: Command, session: Session): void {
     .option('--promise <file>', 'a promise, or an answer that holds one')
     .option('--leaf <hex>', 'leaf hash of the entry')
     .option('--entry <file>', 'the entry itself: the signed event in canonical form')
+    .option(
+      '--succession <file>',
+      "a change of the log's key since the key that is believed, as GET /v1/log/keys shows it; several times",
+      several,
+    )
     .option('--json', 'print one JSON object')
     .option('--state <folder>', 'state folder with trust.json (SIEGEL_STATE)');
   addKeyOptions(check).action(

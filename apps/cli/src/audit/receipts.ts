@@ -45,6 +45,7 @@ export async function fetchReceipt(flags: ReceiptFlags, terminal: Terminal): Pro
 }
 
 export interface CheckReceiptFlags extends KeyOptions {
+  readonly succession?: readonly string[];
   readonly leaf?: string;
   readonly entry?: string;
   readonly promise?: string;
@@ -64,6 +65,8 @@ export async function checkReceiptFile(
       ? await readTrust(flags, terminal)
       : { siegelTrust: 1 as const, verifiers: [], emitters: [], manifestSigners: [], logs: [] };
   const trust = keysOf(trusted, flags);
+  for (const note of flags.succession ?? [])
+    trust.keys.learn((await readWhole(note, MAX_RECEIPT_BYTES, terminal)).toString('utf8'));
   const promise = flags.promise === undefined ? undefined : await promiseIn(flags.promise, terminal);
   const leaf = await leafOf(flags, promise, terminal);
   try {

@@ -9,7 +9,6 @@ import {
 } from '#auditor';
 import { LogPromise } from '#contracts';
 import { type EntryPromise, TransparencyError, type VerifiedCheckpoint } from '#transparency';
-import { Deployment, timeoutOf } from '../deployment/deployment.js';
 import type { DeploymentOptions } from '../deployment/options.js';
 import { CliError } from '../failure/cli-error.js';
 import { readWhole } from '../input/bounded-input.js';
@@ -18,15 +17,15 @@ import type { Terminal } from '../terminal/terminal.js';
 import { type KeyOptions, keysOf, readTrust } from './auditor-keys.js';
 import { exitCodeOf, fraudText } from './fraud-report.js';
 import { readAuthority, requireDelegation } from './log-authority.js';
-import { openPublishedLog, type PublishedLog } from './published-log.js';
+import { openDeployedLog, openNamedLog } from './log-places.js';
 
-const MAX_CREDENTIAL_BYTES = 1024 * 1024;
 const MAX_NOTE_BYTES = 1_000_000;
 const MAX_PROMISE_BYTES = 64 * 1024;
 
 export interface VerifyLogFlags extends KeyOptions, DeploymentOptions {
   readonly state?: string;
   readonly tiles?: string;
+  readonly allTenants?: true;
   readonly logAuthority?: string;
   readonly promise?: readonly string[];
   readonly checkpoint?: readonly string[];
@@ -37,10 +36,17 @@ export interface VerifyLogFlags extends KeyOptions, DeploymentOptions {
 
 /** `siegel audit verify`: the whole log from its published files; exit code by the kind of the first fraud. */
 export async function verifyPublishedLog(flags: VerifyLogFlags, terminal: Terminal): Promise<number> {
+  if (flags.allTenants) {
+    const { verifyAllLogs } = await import('./verify-all-logs.js');
+    return verifyAllLogs(flags, terminal);
+  }
   const trust = keysOf(await readTrust(flags, terminal), flags);
   const authority =
     flags.logAuthority === undefined ? undefined : await readAuthority(flags.logAuthority, terminal);
-  const files = await open(flags, trust, terminal);
+  const files =
+    flags.tiles === undefined
+      ? await openDeployedLog(trust.origin.split('/').at(-1)!, flags, terminal)
+      : await openNamedLog(flags.tiles, flags, terminal);
   try {
     // What was kept, or who the authority delegates to, may be of a key that the log announced.
     if (authority || flags.checkpoint || flags.promise) await learnKeys(files, trust);
@@ -63,27 +69,6 @@ export async function verifyPublishedLog(flags: VerifyLogFlags, terminal: Termin
   } finally {
     await files.close();
   }
-}
-
-/** `--tiles`, else the audit service of the deployment with its token. */
-async function open(
-  flags: VerifyLogFlags,
-  trust: Pick<AuditorTrust, 'origin'>,
-  terminal: Terminal,
-): Promise<PublishedLog> {
-  if (flags.tiles !== undefined) {
-    // The deployment's token is not for whatever address is named here.
-    const text = async (path: string | undefined): Promise<string | undefined> =>
-      path === undefined
-        ? undefined
-        : (await readWhole(path, MAX_CREDENTIAL_BYTES, terminal)).toString('utf8');
-    const [token, caPem] = [(await text(flags.auditTokenFile))?.trim(), await text(flags.caFile)];
-    return openPublishedLog(flags.tiles, { timeoutMs: timeoutOf(flags.timeout), token, caPem }, terminal);
-  }
-  const deployment = await Deployment.open(flags, terminal);
-  const where = `${deployment.url('audit')}/v1/logs/${trust.origin.split('/').at(-1)}`;
-  const credentials = await deployment.credentialsOf('audit');
-  return openPublishedLog(where, { timeoutMs: deployment.timeoutMs, ...credentials }, terminal);
 }
 
 async function readCheckpoint(
