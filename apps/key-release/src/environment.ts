@@ -4,6 +4,7 @@ import { anjunaEnvironment } from './wrappers/anjuna/environment.js';
 import { fortanixEnvironment } from './wrappers/fortanix/environment.js';
 import { occlumEnvironment } from './wrappers/occlum/environment.js';
 import { raTlsEnvironment } from './wrappers/ra-tls/environment.js';
+import { sconeEnvironment } from './wrappers/scone/environment.js';
 import { trusteeEnvironment } from './wrappers/trustee/environment.js';
 
 /** Configuration of key-release; see docs/operations.md for what each variable means to an operator. */
@@ -150,6 +151,7 @@ export const keyReleaseEnvironment = serviceEnvironment.extend({
   ...occlumEnvironment,
   ...fortanixEnvironment,
   ...trusteeEnvironment,
+  ...sconeEnvironment,
   SIEGEL_MANIFEST_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
 });
 export type KeyReleaseEnvironment = z.output<typeof keyReleaseEnvironment>;

@@ -28,6 +28,10 @@ export const BUCKETS = {
   sessions: 'siegel_sessions',
   /** Sessions of clients that come with the certificate which they were issued. */
   enrolments: 'siegel_enrolments',
+  /** Sealed sessions of SCONE's language. */
+  sconeSessions: 'siegel_scone_sessions',
+  /** By which connection a token of a foreign CAS was shown first. */
+  sconeTokens: 'siegel_scone_tokens',
   collateral: 'siegel_collateral',
 } as const;
 

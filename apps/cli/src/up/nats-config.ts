@@ -57,6 +57,8 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
       ...bucketApi(BUCKETS.manifests),
       ...bucketApi(BUCKETS.sessions),
       ...bucketApi(BUCKETS.enrolments),
+      ...bucketApi(BUCKETS.sconeSessions),
+      ...bucketApi(BUCKETS.sconeTokens),
     ],
     subscribe: [SUBJECTS.collateralChanged, SUBJECTS.vaultChanged],
   },

@@ -7,6 +7,7 @@ import { GramineModule } from './gramine/gramine.module.js';
 import { MarbleRunModule } from './marblerun/marblerun.module.js';
 import { OcclumModule } from './occlum/occlum.module.js';
 import { RaTlsModule } from './ra-tls/ra-tls.module.js';
+import { SconeModule } from './scone/scone.module.js';
 import { TrusteeModule } from './trustee/trustee.module.js';
 
 /** The protocols through which enclaves come: one module each, one folder each. A new wrapper is a new line here. */
@@ -19,5 +20,6 @@ export const WRAPPER_MODULES: readonly Type[] = [
   MarbleRunModule,
   OcclumModule,
   RaTlsModule,
+  SconeModule,
   TrusteeModule,
 ];

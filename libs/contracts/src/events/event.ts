@@ -13,6 +13,7 @@ import { KeyRefused, KeyReleased } from './key/key.js';
 import { LogDuplicate, LogForged, LogGap, LogKeyChanged, LogReordered } from './log/log.js';
 import { ManifestRefused, ManifestSet } from './manifest/manifest.js';
 import { ReleaseDenied, ReleaseGranted } from './release/release.js';
+import { SconeRead, SconeRefused, SconeSessionSet } from './scone/scone.js';
 import { SecretDeleted, SecretRotated, SecretSet, SecretWithdrawn } from './secret/secret.js';
 import { ServiceLeading, ServiceStarted, ServiceStopped, SignerChanged } from './service/service.js';
 import { SessionReappraised, SessionRevoked } from './session/session.js';
@@ -48,6 +49,9 @@ export const AuditEvent = z.discriminatedUnion('type', [
   CoordinatorCounter,
   CoordinatorQuoteSigned,
   CoordinatorRefused,
+  SconeSessionSet,
+  SconeRead,
+  SconeRefused,
   LogGap,
   LogDuplicate,
   LogReordered,

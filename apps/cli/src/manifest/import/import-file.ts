@@ -13,7 +13,7 @@ export interface ImportOptions {
   readonly by: string;
   readonly accept: readonly string[];
   /** `NAME=VALUE`, for templates. */
-  readonly value: readonly string[];
+  readonly value?: readonly string[];
   readonly json?: true;
 }
 
@@ -32,7 +32,7 @@ export async function importFile(
     throw CliError.of('USAGE', '--by is "enclave" or "signer".');
   const read = importer.read(await readWhole(file, importer.maxBytes, terminal), {
     by: options.by,
-    values: valuesOf(options.value),
+    values: valuesOf(options.value ?? []),
   });
   const workloads = [...(read.workload === undefined ? [] : [read.workload]), ...(read.further ?? [])];
   const names = workloads.map((_, at) => (at === 0 ? options.workload : `${options.workload}-${at + 1}`));

@@ -15,7 +15,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, webcryp
 import { keyTypeOf, spkiDer } from './key-encoding.js';
 import type { SconeSecret } from './made-secret.js';
 
-const crypto = webcrypto as unknown as Crypto;
+const crypto = webcrypto;
 const BACKDATE_MS = 60_000;
 /** Where the session gives no limit: "almost unlimited" in the language's words. */
 const NO_END = new Date('9999-12-31T23:59:59Z');
@@ -25,7 +25,11 @@ export interface Issuer {
   readonly key: KeyObject;
 }
 
-type Algorithm = EcKeyImportParams | RsaHashedImportParams | { name: string };
+interface Algorithm {
+  readonly name: string;
+  readonly namedCurve?: string;
+  readonly hash?: string;
+}
 const EC_HASH: Readonly<Record<string, string>> = { 'P-256': 'SHA-256', 'P-384': 'SHA-384' };
 
 /** The certificate of a secret of kind x509 or x509-ca; by itself where no issuer is given. PEM. */
@@ -98,14 +102,14 @@ function serial(): string {
   return bytes.toString('hex');
 }
 
-function algorithmOf(key: KeyObject): Algorithm & { hash?: string } {
+function algorithmOf(key: KeyObject): Algorithm {
   const type = keyTypeOf(key) ?? '';
   if (type === 'Ed25519') return { name: 'Ed25519' };
   if (type.startsWith('RSA')) return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   return { name: 'ECDSA', namedCurve: type, hash: EC_HASH[type] ?? 'SHA-256' };
 }
 
-function imported(key: KeyObject, usage: 'sign' | 'verify'): Promise<CryptoKey> {
+function imported(key: KeyObject, usage: 'sign' | 'verify'): Promise<webcrypto.CryptoKey> {
   const algorithm = algorithmOf(key);
   const der =
     key.type === 'private'

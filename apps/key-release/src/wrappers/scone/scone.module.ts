@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { AttestService } from './attest/attest.service.js';
+import { FirstUses } from './attest/once.js';
+import { SharedSecrets } from './attest/shared-secrets.js';
+import { SconeEndpoints } from './http/endpoints.js';
+import { SconeListener } from './http/scone-listener.js';
+import { Refusals } from './session/refusals.js';
+import { SessionService } from './session/session.service.js';
+
+/** Sessions of SCONE's language, by the REST API of a CAS; off unless it has a port. */
+@Module({
+  providers: [
+    AttestService,
+    FirstUses,
+    Refusals,
+    SconeEndpoints,
+    SconeListener,
+    SessionService,
+    SharedSecrets,
+  ],
+})
+export class SconeModule {}
