@@ -2,6 +2,7 @@ import { SiegelError } from '#contracts';
 import { checkBinding, readTrusteeKey, trusteeKeySpki, trusteeRuntimeData } from '#evidence';
 import { recogniseTrusteePolicy } from '#policy';
 import { P256Key } from '#simulator';
+import { hash } from 'node:crypto';
 import { readInitData } from '../../apps/key-release/src/wrappers/trustee/attest/init-data.js';
 import { TeeKey } from '../../apps/key-release/src/wrappers/trustee/attest/tee-key.js';
 import { targetOf } from '../../apps/key-release/src/wrappers/trustee/http/request-path.js';
@@ -14,7 +15,7 @@ import { insertWord, mutateLines } from './text-mutations.js';
 const NONCE = Buffer.alloc(32, 7).toString('base64');
 const INIT_DATA = 'version = "0.1.0"\nalgorithm = "sha384"\n\n[data]\n"aa.toml" = "x = 1"\n';
 
-/** Parsers of Trustee's KBS protocol: requests, addresses, the runtime data that is hashed, and the policies that are known. */
+/** Parsers of Trustee's KBS protocol: requests, the runtime data that is hashed, and its texts (addresses, init-data, policies). */
 export function trusteeTargets(seed: string, quote: Buffer, json: readonly Mutation[]): Target[] {
   const point = Buffer.from(new P256Key(Buffer.from(`trustee ${seed}`)).point).subarray(-64);
   const [x, y] = [point.subarray(0, 32), point.subarray(32)].map((half) => half.toString('base64url'));
@@ -53,34 +54,40 @@ export function trusteeTargets(seed: string, quote: Buffer, json: readonly Mutat
       seeds: [Buffer.from(runtime)],
       mutations: [...json],
       run: (input) => {
-        const held = checkBinding('trustee-runtime-data', Buffer.alloc(64), {
+        const held = checkBinding('trustee-runtime-data', reportDataOf(input), {
           spki: trusteeKeySpki(key),
           nonce: Buffer.from(NONCE, 'base64'),
           runtimeData: input,
         });
-        return held.ok ? 'bound to nothing' : held.code;
+        return held.ok ? undefined : `${held.code} ${input.includes('tee-pubkey')} ${input.includes(NONCE)}`;
       },
       share: 1,
     },
     {
-      name: 'trustee-address',
-      seeds: ['/kbs/v0/auth', '/kbs/v0/resource//default/key/test?x=1', '/kbs/v0/resource-policy'].map(
-        (url) => Buffer.from(url),
-      ),
-      mutations: [insertWord],
-      run: (input) => outcome(() => void targetOf(input.toString('latin1'))),
-      share: 1,
-    },
-    {
-      name: 'trustee-policy',
-      seeds: [Buffer.from('# comment\npackage policy\n\ndefault allow = false\n')],
+      name: 'trustee-text',
+      seeds: [
+        '/kbs/v0/auth',
+        '/kbs/v0/resource//default/key/test?x=1',
+        INIT_DATA,
+        '# comment\npackage policy\n\ndefault allow = false\n',
+      ].map((each) => Buffer.from(each)),
       mutations: [mutateLines, mutateLines, insertWord],
-      run: (input) => recogniseTrusteePolicy(input.toString('utf8')) ?? 'unknown',
+      run: (input) => {
+        const text = input.toString('latin1');
+        const read = [
+          outcome(() => void targetOf(text)),
+          outcome(() => void readInitData(text)),
+          recogniseTrusteePolicy(text),
+        ];
+        const known = read[0] === undefined || read[1] === undefined || read[2] !== undefined;
+        return known ? undefined : read.join(' ');
+      },
       share: 1,
     },
   ];
 }
 
+const reportDataOf = (input: Buffer): Buffer => Buffer.concat([hash('sha384', input, 'buffer')], 64);
 const bytes = (value: object): Buffer => Buffer.from(JSON.stringify(value));
 
 /** The code of an error of ours; any other is a finding. */
