@@ -1,6 +1,7 @@
 import type { OwnLog } from '../own-log.js';
 import { openLogForReading } from '../store/log-database.js';
 import type { WritableStore } from '../store/store-settings.js';
+import { WalCheckpointer } from '../store/wal-checkpointer.js';
 import type { CheckpointRegister } from '../tree/checkpoint-register.js';
 import { type TreeSource, sqliteTreeSource } from '../tree/tree-source.js';
 import { openIndexForWriting } from './index-database.js';
@@ -27,11 +28,13 @@ export async function openFollowedStore(
   }
   const log = openLogForReading(store.logPath);
   const index = openIndexForWriting(store.indexPath);
+  const checkpointer = new WalCheckpointer(store.logPath);
   return {
     indexer: new Indexer(log, index),
     trees: logs.map(({ origin }) => ({ source: sqliteTreeSource(log, origin) })),
     leads: () => Promise.resolve(true),
     close: () => {
+      checkpointer.close();
       index.close();
       log.close();
       return Promise.resolve();

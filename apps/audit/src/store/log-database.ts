@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { WRITER_CHECKPOINT_PAGES } from './wal-checkpointer.js';
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS logs (
@@ -55,6 +56,7 @@ export function openLogForWriting(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec('PRAGMA journal_mode = WAL');
   database.exec('PRAGMA synchronous = FULL');
+  database.exec(`PRAGMA wal_autocheckpoint = ${WRITER_CHECKPOINT_PAGES}`);
   database.exec('PRAGMA cache_size = -4096');
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > USER_VERSION)
