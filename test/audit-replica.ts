@@ -58,6 +58,11 @@ export class AuditReplica {
     this.#process!.kill(signal);
   }
 
+  /** Its exit code, once it ends by itself. */
+  ended(): Promise<number | null> {
+    return new Promise((resolve) => this.#process!.once('exit', (code) => resolve(code)));
+  }
+
   async stop(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
@@ -67,10 +72,10 @@ export class AuditReplica {
     return child.exitCode;
   }
 
-  get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+  get(path: string, headers: Record<string, string> = {}, timeoutMs = 10_000): Promise<Response> {
     return fetch(`${this.url}${path}`, {
       headers: { authorization: `Bearer ${TOKEN}`, ...headers },
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(timeoutMs),
     });
   }
 
@@ -82,7 +87,7 @@ export class AuditReplica {
 
   async leads(): Promise<boolean> {
     try {
-      const ready = (await (await this.get('/health/ready')).json()) as Readiness;
+      const ready = (await (await this.get('/health/ready', {}, 1_000)).json()) as Readiness;
       return ready.checks['log']?.detail === 'leads';
     } catch {
       return false;

@@ -1,4 +1,5 @@
 import { SUBJECTS, SiegelError } from '#contracts';
+import { AuditEmitter } from '#emitter';
 import { NatsRequestError, type NatsRequests } from '#platform';
 import {
   type EntryPromise,
@@ -10,6 +11,7 @@ import {
 } from '#transparency';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { sign } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditDeployment, ORIGIN, TestEmitter, until } from './audit-deployment.js';
@@ -25,6 +27,8 @@ const promised = new Map<string, { entry: Buffer; promise: EntryPromise }>();
 /** Every checkpoint that was ever public, by its size. */
 const seen = new Map<number, Buffer>();
 const rolledBack: string[] = [];
+/** Events that an emitter gave up. */
+const refused: string[] = [];
 let replicas: AuditReplica[] = [];
 let requests: NatsRequests;
 let watcher: NodeJS.Timeout;
@@ -82,6 +86,19 @@ function load(emitters: number) {
       return result;
     },
   };
+}
+
+/** What services emit with, as it is: it says when it is available, and keeps what it has no promise for. */
+function serviceEmitter(): AuditEmitter {
+  const { kid, privateKey } = deployment.emitterKey;
+  return new AuditEmitter(requests, {
+    name: 'key-release',
+    instance: 'real',
+    key: { kid, sign: (data) => sign(null, data, privateKey) },
+    logs: [{ origin: ORIGIN, kid: deployment.logKey.kid, publicKey: deployment.logPublicKey }],
+    originOf: (tenant) => `siegel.test/${tenant}`,
+    onError: (message) => refused.push(message),
+  });
 }
 
 async function roles(): Promise<{ leader: AuditReplica; standby: AuditReplica }> {
@@ -166,21 +183,38 @@ async function progress(more: number): Promise<void> {
 
   it('goes on within five seconds when the leader is paused under load, which then can write nothing', async () => {
     const { leader, standby } = await roles();
+    const emitter = serviceEmitter();
+    const draft = {
+      tenant: 'default',
+      type: 'service.stopped',
+      outcome: 'ok',
+      data: { service: 'key-release' },
+    } as const;
     const running = load(16);
     await progress(200);
     running.pause();
     leader.signal('SIGSTOP');
-    await progress(200);
-    expect(running.pause()).toBeLessThan(TAKE_OVER_MS);
-    expect(await standby.leads()).toBe(true);
-    // Longer than anything that could still be on its way.
-    await progress(300);
-    leader.signal('SIGCONT');
+    try {
+      const unanswered = emitter.record(draft);
+      await expect(unanswered).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' });
+      await progress(200);
+      expect(running.pause()).toBeLessThan(TAKE_OVER_MS);
+      await until(() => emitter.available, TAKE_OVER_MS, 'the emitter did not find the new leader');
+      await emitter.record(draft);
+      expect(await standby.leads()).toBe(true);
+      // Longer than anything that could still be on its way.
+      await progress(300);
+    } finally {
+      leader.signal('SIGCONT');
+    }
     await progress(300);
     await until(async () => !(await leader.leads()), 5_000, 'the former leader does not stand by');
     expect(await standby.leads()).toBe(true);
     await running.stop();
     expect(running.pause()).toBeLessThan(TAKE_OVER_MS);
+    await emitter.record(draft);
+    await emitter.close();
+    expect(refused).toEqual([]);
   }, 60_000);
 
   it('hands over at once when the leader is told to stop', async () => {
@@ -209,6 +243,7 @@ async function progress(more: number): Promise<void> {
     await progress(100);
     await running.stop();
     await roles();
+    for (const replica of replicas) expect((await replica.get('/health/ready')).status).toBe(200);
   }, 60_000);
 
   it('has kept every promise: once, at its index, in one history', async () => {
@@ -243,6 +278,23 @@ async function progress(more: number): Promise<void> {
     expect(terms.some(({ cause }) => cause === 'released')).toBe(true);
     // No event was numbered twice and none is missing: the emitters repeated themselves, and nothing else.
     expect(events.filter(({ event }) => event.type === 'log.gap' || event.type === 'log.forged')).toEqual([]);
+  }, 60_000);
+
+  it('refuses to lead with tiles that are not those of the log', async () => {
+    const { leader, standby } = await roles();
+    await standby.stop('SIGTERM');
+    const stranger = new AuditReplica(deployment, 'stranger', {
+      SIEGEL_AUDIT_POSTGRES_FILE: join(deployment.folder, 'postgres.url'),
+      SIEGEL_AUDIT_TILES_DIR: join(deployment.folder, 'other-tiles'),
+    });
+    await stranger.start();
+    const ended = stranger.ended();
+    await leader.stop('SIGTERM');
+    expect(await ended).toBe(70);
+    expect(stranger.output).toMatch(/all replicas need the same folder/);
+    await leader.start();
+    await standby.start();
+    await roles();
   }, 60_000);
 
   it('has distributed every event, in the order of the log', async () => {

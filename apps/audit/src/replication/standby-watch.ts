@@ -12,6 +12,7 @@ const INTERVAL_MS = 200;
 export class StandbyWatch {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #problem = '';
   readonly #seen = new Map<number, { size: number; note: string }>();
   readonly #stores: ReadonlyMap<number, TileStore>;
 
@@ -40,8 +41,11 @@ export class StandbyWatch {
     try {
       // A leader's own threads tell more, and sooner.
       if (!this.door.leads) await this.#read();
+      this.#problem = '';
     } catch (error) {
-      this.onProblem(`watching the leader: ${(error as Error).message}`);
+      const { message } = error as Error;
+      if (message !== this.#problem) this.onProblem(`watching the leader: ${message}`);
+      this.#problem = message;
     }
     this.#timer = undefined;
     this.start();

@@ -40,7 +40,9 @@ export async function serveFromPostgres(
   port.on('message', (group: GroupMessage) => {
     commitGroup(opened, group)
       .then(
-        (commit) => {
+        async (commit) => {
+          // The last checkpoint is still to come, by the follower; then the term is released.
+          if (group.last) await opened.deregister();
           answer({ kind: 'commit', commit });
           if (group.last) end();
         },

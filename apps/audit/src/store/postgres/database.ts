@@ -38,8 +38,10 @@ export class PostgresDatabase {
       options: `-c search_path=${SCHEMA_NAME}`,
       types: types as unknown as pg.CustomTypesConfig,
     });
-    // What happens to a connection that nobody uses; the next use opens another or says what is wrong.
+    // A connection that ends says so to whoever uses it, and besides as an event, which must have a listener: also while
+    // it is in use, when the pool has none.
     this.pool.on('error', () => undefined);
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
     this.query = new Kysely<PostgresTables>({ dialect: new PostgresDialect({ pool: this.pool }) });
   }
 

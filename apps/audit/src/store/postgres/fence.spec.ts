@@ -272,6 +272,29 @@ const event = (seq: number, text = ''): IncomingEvent => ({
     expect(await ownEvents(store)).toEqual([]);
   });
 
+  it('survives the loss of connections in use and not in use', async () => {
+    const { committer } = await leader();
+    await committer.commit([event(1)], [], NOW);
+    const busy = database.pool.query('SELECT pg_sleep(10)');
+    const ended = Promise.all([
+      expect(busy).rejects.toThrow(),
+      database.pool
+        .query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+        )
+        .then(() => undefined),
+    ]);
+    await ended;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Nobody knows of a commit without an answer, and an ended connection gives none.
+    const lost = await committer.commit([event(2)], [], NOW).catch((error: unknown) => error);
+    expect(lost).toBeInstanceOf(Error);
+    expect(sqlState(lost)).toBeUndefined();
+    const next = await leader();
+    const { results } = await next.committer.commit([event(1), event(2)], [], NOW);
+    expect(results.map((result) => 'reply' in result)).toEqual([true, true]);
+  });
+
   it('refuses a server that does not keep what it acknowledged, and a store of a newer version', async () => {
     await database.query.updateTable('format').set({ version: 2 }).execute();
     await expect(prepareSchema(database)).rejects.toThrow(/has format 2/);

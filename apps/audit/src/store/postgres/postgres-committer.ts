@@ -108,6 +108,13 @@ export class PostgresCommitter {
     }
   }
 
+  /** Before the connection is closed in order: that it is gone must not look like the end of the process. */
+  async deregister(): Promise<void> {
+    await this.client.query('UPDATE sequencer SET backend = 0, beat = beat + 1 WHERE term = $1', [
+      this.settings.term,
+    ]);
+  }
+
   close(): void {
     if (!this.#closed) this.client.release(true);
     this.#closed = true;
