@@ -36,7 +36,7 @@ export class VaultController {
     @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
   ) {}
 
-  @All('*path')
+  @All('*')
   @RouteConfig({ attests: VAULT_PROTOCOL } satisfies AttestingRoute)
   async answer(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     requireAnjuna(this.environment);
