@@ -14,6 +14,7 @@ export { METRICS, MetricsModule } from './metrics/metrics.js';
 export { HealthModule, HealthRegistry, type Readiness, type ReadinessCheck } from './health/health.js';
 export { createHttpApplication, type HttpOptions } from './http/application.js';
 export { asHttpError, ProblemFilter, sendProblem } from './http/problem-filter.js';
+export { RefusalAllowance } from './http/refusal-allowance.js';
 export { schemaPipe } from './http/schema-pipe.js';
 export { jsonSchemaOf, serveOpenApi } from './http/openapi.js';
 export * from './grpc/index.js';

@@ -1,5 +1,5 @@
 import { SiegelError } from '#contracts';
-import { asHttpError, sendProblem } from '#platform';
+import { asHttpError, RefusalAllowance, sendProblem } from '#platform';
 import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ReleasePipeline } from '../pipeline/release-pipeline.js';
@@ -17,8 +17,7 @@ const LOGGED_PER_SECOND = 100;
 @Catch()
 export class RefusalFilter implements ExceptionFilter {
   private readonly log = new Logger('http');
-  private allowance = LOGGED_PER_SECOND;
-  private refilledAt = Date.now();
+  private readonly allowance = new RefusalAllowance(LOGGED_PER_SECOND);
 
   constructor(
     private readonly pipeline: ReleasePipeline,
@@ -46,24 +45,12 @@ export class RefusalFilter implements ExceptionFilter {
     } catch {
       return error;
     }
-    if (!this.take()) return new SiegelError('RATE_LIMITED');
+    if (!this.allowance.take()) return new SiegelError('RATE_LIMITED');
     try {
       await this.pipeline.recordMalformed(tenant, attests, error);
       return error;
     } catch (failure) {
       return failure instanceof SiegelError ? failure : new SiegelError('INTERNAL', { cause: failure });
     }
-  }
-
-  private take(): boolean {
-    const now = Date.now();
-    this.allowance = Math.min(
-      LOGGED_PER_SECOND,
-      this.allowance + ((now - this.refilledAt) / 1_000) * LOGGED_PER_SECOND,
-    );
-    this.refilledAt = now;
-    if (this.allowance < 1) return false;
-    this.allowance--;
-    return true;
   }
 }

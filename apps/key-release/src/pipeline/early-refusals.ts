@@ -1,4 +1,5 @@
 import { SiegelError } from '#contracts';
+import { RefusalAllowance } from '#platform';
 import type { ReleasePipeline } from './release-pipeline.js';
 
 /** Refusals that are logged per second where no evidence was handed in; a flood of garbage must not become a flood of events. */
@@ -6,15 +7,14 @@ const LOGGED_PER_SECOND = 100;
 
 /** Logs what a protocol refuses before the pipeline could see it. Above the rate it is refused all the same, and not logged. */
 export class EarlyRefusals {
-  private left = LOGGED_PER_SECOND;
-  private refilledAt: number;
+  private readonly allowance: RefusalAllowance;
 
   constructor(
     private readonly pipeline: Pick<ReleasePipeline, 'recordMalformed'>,
     private readonly protocol: string,
-    private readonly clock: () => number = Date.now,
+    clock?: () => number,
   ) {
-    this.refilledAt = clock();
+    this.allowance = new RefusalAllowance(LOGGED_PER_SECOND, clock);
   }
 
   /** Runs what reads a request; a refusal of it is in the log when it is thrown on. */
@@ -23,19 +23,9 @@ export class EarlyRefusals {
       return read();
     } catch (error) {
       const decided = error instanceof SiegelError && error.entry.http < 500;
-      if (decided && this.take()) await this.pipeline.recordMalformed(tenant, this.protocol, error);
+      if (decided && this.allowance.take()) await this.pipeline.recordMalformed(tenant, this.protocol, error);
       throw error;
     }
-  }
-
-  private take(): boolean {
-    const now = this.clock();
-    const refill = ((now - this.refilledAt) / 1_000) * LOGGED_PER_SECOND;
-    this.left = Math.min(LOGGED_PER_SECOND, this.left + refill);
-    this.refilledAt = now;
-    if (this.left < 1) return false;
-    this.left--;
-    return true;
   }
 }
 

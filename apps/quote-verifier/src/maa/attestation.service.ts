@@ -1,3 +1,4 @@
+import { RefusalAllowance } from '#platform';
 import { SiegelError, VerdictClaims, VerifyReply } from '#contracts';
 import type { AuditEmitter, EventDraft } from '#emitter';
 import { evaluateMaaPolicy, type MaaDecision, maaPolicyHash, MaaPolicyError, parseMaaPolicy } from '#policy';
@@ -9,7 +10,6 @@ import { evidenceEnvelope, evidenceRecord } from './evidence-record.js';
 import { unboundData } from './held-data.js';
 import { MAX_TOKEN_SECONDS } from './maa-environment.js';
 import { MaaError, type MaaErrorCode } from './maa-error.js';
-import { RefusalAllowance } from './refusal-allowance.js';
 import { type AttestRequest, readAttestRequest } from './request-body.js';
 import { type Condition, explanation, policyConditions, tenantConditions } from './tenant-conditions.js';
 import type { MaaTenant, TenantPolicy } from './tenants-file.js';

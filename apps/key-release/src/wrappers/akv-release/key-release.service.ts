@@ -1,3 +1,4 @@
+import { RefusalAllowance } from '#platform';
 import { SiegelError } from '#contracts';
 import type { AuditEmitter } from '#emitter';
 import { type AttestationToken, isPkiError } from '#pki';
@@ -15,7 +16,6 @@ import { KeyMaterialError, readKeyMaterial, type KeyMaterial } from './key-mater
 import { type Wrapping, wrapKey } from './key-wrap.js';
 import type { ReleasableKey, TenantKeys } from './keys-file.js';
 import { traceRecords } from './policy-conditions.js';
-import { RefusalAllowance } from './refusal-allowance.js';
 import { ReleaseSigner } from './release-signer.js';
 import { wrappingKeyOf, type WrappingKey } from './wrapping-key.js';
 

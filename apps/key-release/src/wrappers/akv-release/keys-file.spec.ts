@@ -9,7 +9,6 @@ import { challengeResource } from './challenge.js';
 import { KeyDirectory } from './key-directory.js';
 import { readKeyMaterial } from './key-material.js';
 import { readKeysFile } from './keys-file.js';
-import { RefusalAllowance } from './refusal-allowance.js';
 
 const ISSUER = 'https://attest.example';
 const POLICY = {
@@ -175,11 +174,4 @@ it.each([
   ['https://10.0.0.1', 'https://10.0.0.1'],
 ])('the resource of %s is %s', (url, resource) => {
   expect(challengeResource(url)).toBe(resource);
-});
-
-it('no more refusals are logged in a second than are allowed', () => {
-  const allowance = new RefusalAllowance(5);
-  const taken = Array.from({ length: 50 }, () => allowance.take()).filter(Boolean);
-  expect(taken.length).toBeGreaterThanOrEqual(5);
-  expect(taken.length).toBeLessThan(8);
 });

@@ -1,3 +1,4 @@
+import { RefusalAllowance } from '#platform';
 import { asSiegelError } from '#contracts';
 import { Logger } from '@nestjs/common';
 import { hash } from 'node:crypto';
@@ -6,7 +7,6 @@ import type { Coordinator } from '../state/coordinator.js';
 import { userNameOf } from '../users-roles/users.js';
 import type { ApiContext, ApiRequest, Handler } from './api-request.js';
 import { type ApiResponse, error, failure, METHOD_NOT_ALLOWED, success } from './envelope.js';
-import { RefusalAllowance } from './refusal-allowance.js';
 import type { Routes } from './routes.js';
 import { V1_ROUTES } from './v1-api.js';
 import { V2_ROUTES } from './v2-api.js';
