@@ -1,0 +1,418 @@
+import { type AuditEvent, BUCKETS } from '#contracts';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { SignJWT } from 'jose';
+import { execFileSync } from 'node:child_process';
+import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { measured, TENANT } from './harness/index.js';
+import { certificate, type Identity } from './scone/client-certificate.js';
+import { type Answered, SconeDeployment } from './scone/deployment.js';
+
+jest.setTimeout(120_000);
+
+const TOKEN_KEY = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+const PUBLIC_KEY = TOKEN_KEY.publicKey.export({ format: 'pem', type: 'spki' }).toString();
+const OTP_SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
+
+const session = (name: string, more = '', predecessor = '~') => `name: ${name}
+version: "0.3"
+predecessor: ${predecessor}
+${more}`;
+
+const APP = (security = 'attestation: { mode: hardware }') => `
+security: { ${security} }
+secrets:
+  - { name: password, kind: ascii, size: 24 }
+  - { name: seed, kind: binary, size: 16 }
+  - { name: db, kind: ascii, import_akv: { vault: shop.vault.azure.example, secret_name: db-password } }
+  - { name: ca_key, kind: private-key }
+  - { name: ca, kind: x509-ca, private_key: ca_key, export_public: true }
+  - { name: tls, kind: x509, issuer: ca, endpoint: server, san: ["dns:app.example"] }
+  - { name: answer, kind: ascii, value: "42", export_public: true }
+  - { name: sign, kind: private-key, key_type: P-384 }
+  - { name: who, kind: jwt, signer: sign, alg: ES384, payload: { enclave: "$$SCONE::self::software_identity$$" } }
+services:
+  - name: app
+    image_name: image
+    attestation:
+      - mrenclave: [${measured('app')}]
+      - signer: { mrsigner: ${measured('range signer')}, isvprodid: 1, isvsvn_min: 2, isvsvn_max: 3 }
+    command: app --password $$SCONE::password$$ @@1
+    environment: { DB: "$$SCONE::db$$", SEED: "$$SCONE::seed:base32nopad$$", WHO: "$$SCONE::who$$" }
+images:
+  - name: image
+    injection_files: [{ path: /tls/key.pem, content: "$$SCONE::tls:privatekey$$", permission: 0o400 }, { path: /tls/crt.pem, content: "$$SCONE::tls.chain$$" }]
+`;
+
+describe('SCONE', () => {
+  let cas: SconeDeployment;
+
+  beforeAll(async () => {
+    cas = await SconeDeployment.start([
+      { session: 'plain', service: 'app' },
+      { session: 'tokens', service: 'app', token: { publicKey: PUBLIC_KEY, prefix: 'mr:' } },
+    ]);
+    await cas.post(session('app', APP()));
+    await cas.post(session('tokens', APP()));
+    // Without a token, that the service would need its identity for.
+    await cas.post(session('plain', APP().replace(', WHO: "$$SCONE::who$$"', '')));
+  });
+  afterAll(() => cas?.stop());
+
+  /** One refusal, and one event with its reason. */
+  async function refused(
+    attempt: () => Promise<Answered>,
+    status: number,
+    code: string,
+  ): Promise<AuditEvent> {
+    await cas.events();
+    const answer = await attempt();
+    expect([answer.status, answer.type]).toEqual([status, 'application/json']);
+    expect(answer.body).toEqual({ msg: expect.arrayContaining([expect.any(String)]) });
+    const denied = (await cas.events()).filter(({ outcome }) => outcome === 'denied');
+    expect(denied.map(({ reason }) => reason?.code)).toEqual([code]);
+    return denied[0]!;
+  }
+
+  describe('the REST API of a CAS', () => {
+    it('curl: posts a file, wants 201', () => {
+      writeFileSync(join(cas.folder, 'session.yml'), session('curl'));
+      writeFileSync(join(cas.folder, 'ca.pem'), cas.ca);
+      const out = execFileSync(
+        'curl',
+        [
+          ...['-s', '--cacert', 'ca.pem', '--cert', 'owner.crt', '--key', 'owner.key'],
+          ...['--data-binary', '@session.yml', '-XPOST', '-w', '\n%{http_code}', `${cas.url}/session`],
+        ],
+        { cwd: cas.folder, encoding: 'utf8' },
+      );
+      expect(out).toMatch(/^\{"hash":"[0-9a-f]{64}"\}\n201$/);
+      const tls12 = [
+        '-s',
+        '--cacert',
+        'ca.pem',
+        '--tls-max',
+        '1.2',
+        `${cas.url}/v1/values/session=app,secret=answer`,
+      ];
+      expect(execFileSync('curl', tls12, { cwd: cas.folder, encoding: 'utf8' })).toBe(
+        '{"kind":"string","value":"42","expires":null,"renew":null}',
+      );
+    });
+
+    it.each([
+      ['iexec (Java): application/octet-stream, reads .hash', '/session', 'application/octet-stream'],
+      ['axios: form type, reads .hash', '/session', 'application/x-www-form-urlencoded'],
+      ['SPIRE plugin (Go): application/text', '/v1/sessions', 'application/text'],
+      ['python: no type at all', '/v1/sessions', undefined],
+    ])('%s', async (name, path, type) => {
+      const text = session(`shape-${name.replace(/[^a-z]/gi, '')}`);
+      const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
+      const { status, body } = await cas.call('POST', path, text, cas.owner, headers);
+      expect([status, body]).toEqual([201, { hash: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
+    });
+
+    it('gives sessions back, older versions by their hash, and logs each act', async () => {
+      await cas.events();
+      const first = await cas.post(session('history'));
+      const newer = session('history', 'salt: 000102030405060708090a0b0c0d0e0f', first);
+      const second = await cas.post(newer);
+      const of = (path: string) => cas.call('GET', path, undefined);
+      expect((await of('/session/history')).text).toBe(newer);
+      expect((await of('/v1/sessions/history')).body).toEqual({ session: newer, hash: second });
+      expect((await of(`/v1/sessions/history?hash=${first}`)).body).toEqual({
+        session: session('history'),
+        hash: first,
+      });
+      const events = await cas.events();
+      expect(events.map(({ type }) => type)).toEqual([
+        ...['scone.session', 'scone.session', 'scone.read', 'scone.read', 'scone.read'],
+      ]);
+      expect(events[1]!.data).toMatchObject({
+        session: 'history',
+        version: 2,
+        hash: second,
+        predecessor: first,
+      });
+    });
+
+    it('anybody reads public values, and no others', async () => {
+      const { body } = await cas.anonymous('/v1/values/session=app');
+      const { values } = body as { values: Record<string, { value: string }> };
+      expect(Object.keys(values)).toEqual(['ca', 'answer']);
+      expect(new X509Certificate(values['ca']!.value).ca).toBe(true);
+      const secret = '/v1/values/session=app,secret=password';
+      const event = await refused(() => cas.anonymous(secret), 404, 'SCONE_VALUE_NOT_PUBLIC');
+      expect(event.data).toMatchObject({ session: 'app', actor: 'anonymous' });
+      expect((await cas.anonymous(secret)).body).toEqual({
+        msg: [
+          "Failed to read value 'password' of '/session=app' requested by a public client",
+          'Secret does not exist or is not visible for a public client',
+        ],
+      });
+    });
+
+    it('of two racing updates exactly one is 201', async () => {
+      const hash = await cas.post(session('race'));
+      for (let round = 0, current = hash; round < 3; round++) {
+        const answers = await Promise.all(
+          ['1', '2'].map((digit) =>
+            cas.call('POST', '/session', session('race', `salt: "${digit.repeat(32)}"`, current)),
+          ),
+        );
+        expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409]);
+        current = (answers.find(({ status }) => status === 201)!.body as { hash: string }).hash;
+        expect((await cas.call('GET', '/v1/sessions/race', undefined)).body).toMatchObject({ hash: current });
+      }
+    });
+
+    it('refuses, with one event each', async () => {
+      const stranger = await certificate('stranger');
+      const post = (text: string, identity?: Identity) => () => cas.call('POST', '/session', text, identity);
+      await refused(post(session('app')), 409, 'SCONE_PREDECESSOR_MISSING');
+      expect((await post(session('app'))()).body).toEqual({
+        msg: ['Session already exists, please specify predecessor hash'],
+      });
+      await refused(post(session('app', '', 'ab'.repeat(32))), 409, 'SCONE_PREDECESSOR_STALE');
+      await refused(post(session('new', '', 'ab'.repeat(32))), 409, 'SCONE_PREDECESSOR_STALE');
+      await refused(post(session('foreign'), stranger), 403, 'SCONE_ACCESS_DENIED');
+      await refused(post(session('app/child'), stranger), 403, 'SCONE_ACCESS_DENIED');
+      await refused(post(session('app', '', 'ab'.repeat(32)), stranger), 403, 'SCONE_ACCESS_DENIED');
+      await refused(post('name: a'), 400, 'SCONE_SESSION_INVALID');
+      await refused(post('}{'), 400, 'SCONE_SESSION_INVALID');
+      await refused(
+        post(session('x', 'secrets: [{ name: a, kind: x509, issuer: b }]')),
+        400,
+        'SCONE_SECRET_UNKNOWN',
+      );
+      await refused(post('x'.repeat(300_000)), 413, 'REQUEST_TOO_LARGE');
+      const none = { cert: '', key: '' } as Identity;
+      await refused(
+        () => cas.call('POST', '/session', session('anonymous'), none),
+        401,
+        'SCONE_CLIENT_UNKNOWN',
+      );
+      await refused(() => cas.call('GET', '/session/nowhere', undefined), 404, 'SCONE_SESSION_UNKNOWN');
+      await refused(() => cas.call('GET', '/session/app', undefined, stranger), 404, 'SCONE_SESSION_UNKNOWN');
+      expect((await cas.anonymous('/session/app')).body).toEqual({ msg: ['Session not found'] });
+      await refused(() => cas.call('GET', '/v1/version', undefined), 404, 'SCONE_PATH_UNKNOWN');
+    });
+  });
+
+  describe('a service of a session', () => {
+    const ASK = { session: 'app', service: 'app', arguments: ['host', 'one'] };
+
+    it('gets its release by a quote over the certificate of its channel', async () => {
+      await cas.events();
+      const { status, body } = await cas.attest(await certificate('enclave'), ASK);
+      expect(status).toBe(200);
+      const { release, simulated, promise } = body as {
+        release: { argv: string[]; environment: Record<string, string>; files: Record<string, string>[] };
+        simulated: boolean;
+        promise: object;
+      };
+      expect([simulated, promise]).toEqual([true, expect.anything()]);
+      const [app, option, password, host] = release.argv;
+      expect([app, option, host]).toEqual(['app', '--password', 'one']);
+      expect(password).toMatch(/^[\x20-\x7e]{24}$/);
+      expect(release.environment).toMatchObject({
+        DB: 'from the vault',
+        SEED: expect.stringMatching(/^[A-Z2-7]{26}$/),
+      });
+      const claims = Buffer.from(release.environment['WHO']!.split('.')[1]!, 'base64url').toString();
+      expect(JSON.parse(claims)).toMatchObject({ enclave: measured('app') });
+      expect(release.files.map(({ path, mode }) => `${path} ${mode}`)).toEqual([
+        '/tls/key.pem 0400',
+        '/tls/crt.pem 0700',
+      ]);
+      const key = Buffer.from(release.files[0]!['contentBase64']!, 'base64').toString();
+      const chain = Buffer.from(release.files[1]!['contentBase64']!, 'base64').toString();
+      const leaf = new X509Certificate(`-----BEGIN${chain.split('-----BEGIN')[2]!}`);
+      expect(createPublicKey(key).equals(leaf.publicKey)).toBe(true);
+      const events = await cas.events();
+      expect(events).toMatchObject([
+        {
+          ...{
+            type: 'attestation.granted',
+            workload: 'app/app',
+            mrenclave: measured('app'),
+            simulated: true,
+          },
+          data: {
+            protocol: 'scone',
+            binding: 'sha512-cert',
+            grants: [{ objectName: 'db-password', vault: 'demo' }],
+          },
+        },
+      ]);
+      expect(JSON.stringify(events)).not.toContain(password);
+      const again = (await cas.attest(await certificate('again'), ASK)).body as {
+        release: { argv: string[] };
+      };
+      expect(again.release.argv[2]).toBe(password);
+    });
+
+    it('may come by the range of a signer', async () => {
+      const range = (isvSvn: number) => ({ mrsigner: measured('range signer'), isvSvn, isvProdId: 1 });
+      const enclave = await certificate('range');
+      expect((await cas.attest(enclave, ASK, 'other', range(3))).status).toBe(200);
+      await refused(() => cas.attest(enclave, ASK, 'other', range(4)), 403, 'ISV_SVN_TOO_HIGH');
+      await refused(() => cas.attest(enclave, ASK, 'other', range(1)), 403, 'ISV_SVN_TOO_LOW');
+    });
+
+    it('is refused, with one event each', async () => {
+      const enclave = await certificate('enclave');
+      const other = createHash('sha512').update('another certificate').digest();
+      const ask =
+        (fields: object, word = 'app', change = {}) =>
+        () =>
+          cas.attest(enclave, { ...ASK, ...fields }, word, change);
+      await refused(ask({}, 'unknown'), 403, 'MEASUREMENT_NOT_ALLOWED');
+      await refused(ask({}, 'app', { debug: true }), 403, 'DEBUG_ENCLAVE');
+      await refused(ask({}, 'app', { reportData: other }), 403, 'BINDING_MISMATCH');
+      await refused(ask({ binding: 'sha256-spki' }), 403, 'BINDING_MISMATCH');
+      await refused(ask({ service: 'nobody' }), 403, 'SCONE_SERVICE_UNKNOWN');
+      await refused(ask({ session: 'nowhere' }), 403, 'SCONE_SESSION_UNKNOWN');
+      await refused(ask({ arguments: [] }), 403, 'SCONE_SECRET_UNKNOWN');
+      await refused(ask({ evidence: 'AAAA' }), 400, 'QUOTE_TOO_SHORT');
+      await refused(ask({ extra: 1 }), 400, 'SCONE_SESSION_INVALID');
+    });
+
+    it('is not served by a policy that would be weaker here, or on another machine', async () => {
+      const enclave = await certificate('enclave');
+      await cas.post(session('maa', APP('attestation: { mode: maa }')));
+      await refused(() => cas.attest(enclave, { ...ASK, session: 'maa' }), 403, 'SCONE_POLICY_NOT_SERVED');
+      await cas.post(session('none', APP('attestation: { mode: none }')));
+      await refused(() => cas.attest(enclave, { ...ASK, session: 'none' }), 403, 'SCONE_POLICY_NOT_SERVED');
+      const pinned = (id: string) =>
+        APP().replace('command:', `platforms: ["INTEL_QE_ID:${id}"]\n    command:`);
+      await cas.post(session('pinned', pinned('ab'.repeat(16))));
+      await refused(() => cas.attest(enclave, { ...ASK, session: 'pinned' }), 403, 'PLATFORM_NOT_ALLOWED');
+    });
+
+    it('shows its second factors, a one-time password once', async () => {
+      const enclave = await certificate('enclave');
+      const security = `service_access_token: secret-token, attestation: { one_time_password_shared_secret: ${OTP_SECRET} }`;
+      await cas.post(session('factors', APP(security)));
+      const secret = Buffer.from('12345678901234567890');
+      const { passwordAt } = await import('../apps/key-release/src/wrappers/scone/attest/second-factor.js');
+      // RFC 6238 appendix B: T = 1111111109, of eight digits the last six.
+      expect(passwordAt(secret, Math.floor(1_111_111_109 / 30))).toBe('081804');
+      const oneTimePassword = passwordAt(secret, Math.floor(Date.now() / 30_000));
+      const ask = (fields: object) => () => cas.attest(enclave, { ...ASK, session: 'factors', ...fields });
+      const both = { accessToken: 'secret-token', oneTimePassword };
+      await refused(ask({ oneTimePassword }), 403, 'SCONE_ACCESS_TOKEN_INVALID');
+      await refused(ask({ accessToken: 'secret-token' }), 403, 'SCONE_OTP_INVALID');
+      expect((await ask(both)()).status).toBe(200);
+      await refused(ask(both), 403, 'SCONE_OTP_USED');
+    });
+  });
+
+  describe('a service that another CAS attested', () => {
+    const by = (identity: Identity, fields: object = {}) =>
+      cas.call(
+        'POST',
+        '/siegel/v1/attest',
+        JSON.stringify({ session: 'plain', service: 'app', arguments: ['h', 'one'], ...fields }),
+        identity,
+      );
+    const token = (
+      claims: Record<string, unknown> = { mrenclave: `mr:${measured('app')}` },
+      key = TOKEN_KEY.privateKey,
+    ) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: 'ES384' })
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(key);
+
+    it('gets its release by the client certificate of that CAS', async () => {
+      await cas.events();
+      const peer = await certificate('peer', { issuer: cas.authority });
+      const { status, body } = await by(peer);
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ release: { environment: { DB: 'from the vault' } } });
+      expect(await cas.events()).toMatchObject([
+        { type: 'attestation.granted', data: { evidence: { format: 'scone-x509' }, challenge: false } },
+      ]);
+    });
+
+    it('and by its token, shown by one client', async () => {
+      const peer = await certificate('peer', { issuer: cas.authority });
+      const shown = { session: 'tokens', token: await token() };
+      await cas.events();
+      expect([(await by(peer, shown)).status, (await by(peer, shown)).status]).toEqual([200, 200]);
+      expect((await cas.events())[0]).toMatchObject({
+        ...{ type: 'attestation.granted', workload: 'tokens/app', mrenclave: measured('app') },
+        data: { evidence: { format: 'scone-jwt' }, binding: 'tls-client-certificate' },
+      });
+      const other = await certificate('other', { issuer: cas.authority });
+      await refused(() => by(other, shown), 403, 'SCONE_TOKEN_REPLAYED');
+    });
+
+    it('is refused, with one event each', async () => {
+      const peer = await certificate('peer', { issuer: cas.authority });
+      const forged = await certificate('authority of a CAS', { authority: true });
+      await refused(async () => by(await certificate('peer')), 403, 'SCONE_PEER_UNKNOWN');
+      await refused(async () => by(await certificate('peer', { issuer: forged })), 403, 'SCONE_PEER_UNKNOWN');
+      const server = await certificate('peer', { issuer: cas.authority, usage: '1.3.6.1.5.5.7.3.1' });
+      await refused(() => by(server), 403, 'SCONE_PEER_UNKNOWN');
+      const old = await certificate('peer', {
+        issuer: cas.authority,
+        notAfter: new Date(Date.now() - 1_000),
+      });
+      await refused(() => by(old), 403, 'SCONE_PEER_EXPIRED');
+      await refused(() => by(peer, { session: 'factors' }), 403, 'SCONE_NOT_FEDERATED');
+      const shown = (text: string) => () => by(peer, { session: 'tokens', token: text });
+      await refused(() => by(peer, { session: 'tokens' }), 403, 'SCONE_TOKEN_MISSING');
+      const foreign = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey;
+      await refused(shown(await token(undefined, foreign)), 403, 'SCONE_TOKEN_INVALID');
+      await refused(shown(await token({ mrenclave: measured('app') })), 403, 'SCONE_TOKEN_INVALID');
+      await refused(
+        shown(await token({ mrenclave: `mr:${measured('unknown')}` })),
+        403,
+        'MEASUREMENT_NOT_ALLOWED',
+      );
+      const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${(await token()).split('.')[1]!}.`;
+      await refused(shown(none), 403, 'SCONE_TOKEN_INVALID');
+    });
+  });
+
+  it('NATS neither reads sessions nor writes them', async () => {
+    const first = await cas.post(
+      session('sealed', 'secrets: [{ name: a, kind: ascii, value: very-secret }]'),
+    );
+    const kv = await new Kvm(jetstream(await cas.siegel.nats('key_release'))).open(BUCKETS.sconeSessions);
+    const keyOf = (name: string) => `${TENANT}.${createHash('sha256').update(name).digest('hex')}`;
+    const old = (await kv.get(keyOf('sealed')))!.value;
+    expect(Buffer.from(old).toString('latin1')).not.toContain('very-secret');
+    const get = async () => (await cas.call('GET', '/v1/sessions/sealed', undefined)).status;
+    await cas.post(session('sealed', '', first));
+    expect(await get()).toBe(200);
+    // The older version again, validly sealed; one of another session; garbage; nothing.
+    for (const value of [old, (await kv.get(keyOf('app')))!.value, Buffer.from('garbage')]) {
+      await kv.put(keyOf('sealed'), value);
+      expect(await get()).toBe(503);
+    }
+    await kv.delete(keyOf('sealed'));
+    expect(await get()).toBe(503);
+  });
+
+  it('a session outlives SIGKILL of key-release', async () => {
+    const hash = ((await cas.call('GET', '/v1/sessions/app', undefined)).body as { hash: string }).hash;
+    const before = cas.siegel.pids()['key-release']!;
+    process.kill(before, 'SIGKILL');
+    for (let tries = 0; ; tries++) {
+      const found = await cas.call('GET', '/v1/sessions/app', undefined).catch(() => undefined);
+      if (found?.status === 200) {
+        expect(found.body).toMatchObject({ hash });
+        return;
+      }
+      if (tries > 200) throw new Error(`no answer: ${found?.text ?? 'nothing'}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+});
