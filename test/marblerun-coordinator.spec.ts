@@ -85,9 +85,10 @@ describe('bin/marblerun-coordinator', () => {
   afterEach(() => {
     if (program && program.exitCode !== null) throw new Error(readFileSync(join(folder, 'log'), 'utf8'));
   });
-  afterAll(async () => {
-    if (program) await kill();
-    rmSync(folder, { recursive: true, force: true });
+  afterAll(() => {
+    // What it has started ends with it.
+    program?.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
 
   it('takes the first manifest and activates a marble without a quote', async () => {

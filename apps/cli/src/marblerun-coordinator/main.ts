@@ -72,7 +72,11 @@ async function start(settings: CoordinatorSettings): Promise<LocalDeployment> {
       SIEGEL_MARBLERUN_HOST: host,
       SIEGEL_MARBLERUN_MESH_PORT: String(meshPort),
       SIEGEL_MARBLERUN_CLIENT_PORT: String(clientPort),
+      // A marble that is told "unavailable" gives up; on a busy machine it rather waits.
+      SIEGEL_AUDIT_TIMEOUT_MS: '15000',
+      SIEGEL_VERIFY_TIMEOUT_MS: '15000',
     },
+    staged: true,
     ...(existsSync(SETPRIV) ? { leash: [SETPRIV, '--pdeathsig', 'KILL', '--'] } : {}),
     progress: say,
   });

@@ -32,6 +32,8 @@ export interface UpOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** See `DeploymentSettings`. */
   readonly leash?: readonly string[];
+  /** key-release starts when the others are ready, so that whoever reaches it is served; by default all start together. */
+  readonly staged?: boolean;
   readonly progress: (text: string) => void;
 }
 
@@ -91,7 +93,7 @@ export class LocalDeployment {
         JSON.stringify({ [VAULT]: { kind: 'embedded', dir: layout.path('vault', VAULT) }, ...vaults }),
       );
       deployment = new LocalDeployment(settings, SimulatedWorld.open(layout), options.progress, unlock);
-      await deployment.launch(binary.path);
+      await deployment.launch(binary.path, options.staged ?? false);
       deployment.writeContext();
       return deployment;
     } catch (error) {
@@ -113,7 +115,7 @@ export class LocalDeployment {
     this.unlock();
   }
 
-  private async launch(natsPath: string): Promise<void> {
+  private async launch(natsPath: string, staged: boolean): Promise<void> {
     const { layout, ports } = this.settings;
     const announce = (name: string, how: string): void =>
       this.progress(`${name} ended with ${how}; starting it again`);
@@ -124,14 +126,18 @@ export class LocalDeployment {
     };
     start(natsSpec(layout, natsPath));
     start(witnessSpec(this.settings));
-    for (const name of SERVICES) start(serviceSpec(name, this.settings));
     const until = Date.now() + READY_TIMEOUT_MS;
-    await Promise.all([
-      this.ready('witness', `http://127.0.0.1:${ports.witness}`, until),
-      this.ready('audit', `http://127.0.0.1:${ports.audit}`, until),
-      this.ready('quote-verifier', `http://127.0.0.1:${ports.verifier}`, until),
-      this.ready('key-release', `https://127.0.0.1:${ports.release}`, until),
-    ]);
+    const others = (): Promise<unknown> =>
+      Promise.all([
+        this.ready('witness', `http://127.0.0.1:${ports.witness}`, until),
+        this.ready('audit', `http://127.0.0.1:${ports.audit}`, until),
+        this.ready('quote-verifier', `http://127.0.0.1:${ports.verifier}`, until),
+      ]);
+    for (const name of SERVICES) {
+      if (staged && name === 'key-release') await others();
+      start(serviceSpec(name, this.settings));
+    }
+    await Promise.all([others(), this.ready('key-release', `https://127.0.0.1:${ports.release}`, until)]);
   }
 
   private async ready(name: string, base: string, until: number): Promise<void> {
