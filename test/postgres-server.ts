@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -11,7 +11,15 @@ const PACKAGES = [
   'libk5crypto3 libkrb5support0 libkeyutils1 libcom-err2 libpam0g libsystemd0 libaudit1 libcap-ng0 liblz4-1 libzstd1',
 ].flatMap((line) => line.split(' '));
 const NOBODY = 65_534;
+/** Only the name of the socket, where nothing listens on the network. */
+const PORT = 5_432;
 const FETCH_TIMEOUT_MS = 120_000;
+
+/** With it the server listens on 127.0.0.1 as well, on a free port. */
+export interface ServerCertificate {
+  certPem: string;
+  keyPem: string;
+}
 
 interface Binaries {
   folder: string;
@@ -84,10 +92,11 @@ export class PostgresServer {
     private readonly binaries: Binaries,
     readonly folder: string,
     private readonly account: { uid?: number; gid?: number },
+    readonly port: number,
   ) {}
 
   /** Undefined, with one line that says so, where PostgreSQL cannot be had: the caller skips. */
-  static async start(): Promise<PostgresServer | undefined> {
+  static async start(tls?: ServerCertificate): Promise<PostgresServer | undefined> {
     const binaries = findPostgres(join(tmpdir(), `siegel-postgres-${userInfo().uid}`));
     if (!binaries) {
       process.stderr.write('SKIPPED: no PostgreSQL here and none from Debian; its cases were NOT run\n');
@@ -96,7 +105,8 @@ export class PostgresServer {
     const folder = mkdtempSync(join(tmpdir(), 'siegel-pg-'));
     const root = process.getuid?.() === 0;
     if (root) chownSync(folder, NOBODY, NOBODY);
-    const server = new PostgresServer(binaries, folder, root ? { uid: NOBODY, gid: NOBODY } : {});
+    const account = root ? { uid: NOBODY, gid: NOBODY } : {};
+    const server = new PostgresServer(binaries, folder, account, tls ? await freePort() : PORT);
     try {
       server.#run('initdb', [
         '-D',
@@ -110,13 +120,27 @@ export class PostgresServer {
         '--locale=C',
         '-N',
       ]);
-      writeFileSync(join(folder, 'own.conf'), OWN_SETTINGS.replace('SOCKETS', folder));
+      server.#configure(tls);
       await server.resume();
       return server;
     } catch (error) {
       await server.close();
       throw error;
     }
+  }
+
+  #configure(tls: ServerCertificate | undefined): void {
+    const lines = [OWN_SETTINGS.replace('SOCKETS', this.folder), `port = ${this.port}`];
+    if (tls) {
+      for (const [name, content] of Object.entries({ 'server.crt': tls.certPem, 'server.key': tls.keyPem })) {
+        const path = join(this.folder, name);
+        writeFileSync(path, content, { mode: 0o600 });
+        if (this.account.uid !== undefined) chownSync(path, this.account.uid, this.account.gid!);
+        lines.push(`${name === 'server.crt' ? 'ssl_cert_file' : 'ssl_key_file'} = '${path}'`);
+      }
+      lines.push('ssl = on', "listen_addresses = '127.0.0.1'");
+    }
+    writeFileSync(join(this.folder, 'own.conf'), `${lines.join('\n')}\n`);
   }
 
   get #data(): string {
@@ -137,7 +161,7 @@ export class PostgresServer {
     this.#process = child;
     let output = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-8_192)));
-    const socket = join(this.folder, '.s.PGSQL.5432');
+    const socket = join(this.folder, `.s.PGSQL.${this.port}`);
     const deadline = Date.now() + 20_000;
     while (!output.includes('ready to accept connections') || !(await reachable(socket))) {
       if (child.exitCode !== null || Date.now() > deadline)
@@ -149,14 +173,19 @@ export class PostgresServer {
   /** A new, empty database; its connection URL. */
   async database(): Promise<string> {
     const name = `siegel${++this.#databases}`;
-    const client = new pg.Client({ host: this.folder, user: 'siegel', database: 'postgres' });
+    const client = new pg.Client({
+      host: this.folder,
+      port: this.port,
+      user: 'siegel',
+      database: 'postgres',
+    });
     await client.connect();
     try {
       await client.query(`CREATE DATABASE ${name}`);
     } finally {
       await client.end();
     }
-    return `postgresql://siegel@localhost/${name}?host=${encodeURIComponent(this.folder)}`;
+    return `postgresql://siegel@localhost:${this.port}/${name}?host=${encodeURIComponent(this.folder)}`;
   }
 
   /** SIGQUIT is PostgreSQL's way of ending like a crash; SIGINT ends it at once and in order. */
@@ -199,7 +228,6 @@ export class PostgresServer {
 /** fsync stays on: that commits are durable is what is tested. */
 const OWN_SETTINGS = `listen_addresses = ''
 unix_socket_directories = 'SOCKETS'
-port = 5432
 max_connections = 60
 shared_buffers = 32MB
 max_wal_size = 256MB
@@ -215,5 +243,15 @@ function reachable(socket: string): Promise<boolean> {
       resolve(true);
     });
     connection.on('error', () => resolve(false));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
   });
 }
