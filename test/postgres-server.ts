@@ -72,7 +72,11 @@ function fetchFromDebian(tools: string): Binaries | undefined {
     for (const archive of readdirSync(tools).filter((name) => name.endsWith('.deb')))
       if (!run('dpkg', ['-x', join(tools, archive), tools])) return undefined;
   }
-  const libraries = join(tools, 'usr/lib/x86_64-linux-gnu');
+  const libraries = join(
+    tools,
+    'usr/lib',
+    process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu',
+  );
   const { status } = spawnSync(join(folder, 'postgres'), ['--version'], {
     env: { LD_LIBRARY_PATH: libraries },
     timeout: 10_000,
