@@ -44,20 +44,19 @@ function readKey(der: Buffer, label: string | undefined): PublicKey {
 }
 
 function fromPkcs1(der: Buffer): PublicKey {
-  let key;
-  try {
-    key = createPublicKey({ key: der, format: 'der', type: 'pkcs1' });
-  } catch {
+  const key = importPkcs1(der);
+  // Node takes a private key there as well, and other encodings than the one.
+  if (!key.keyObject.export({ format: 'der', type: 'pkcs1' }).equals(der))
     throw unacceptable('it is no RSA public key');
-  }
-  // Node takes a private key here as well, and other encodings than the one.
-  if (!key.export({ format: 'der', type: 'pkcs1' }).equals(der))
-    throw unacceptable('it is no RSA public key');
+  return key;
+}
+
+function importPkcs1(der: Buffer): PublicKey {
   try {
-    return PublicKey.fromKeyObject(key);
+    return PublicKey.fromKeyObject(createPublicKey({ key: der, format: 'der', type: 'pkcs1' }));
   } catch (error) {
     if (isPkiError(error)) throw unacceptable(error.message, error.code);
-    throw error;
+    throw unacceptable('it is no RSA public key');
   }
 }
 
