@@ -200,6 +200,8 @@ export class UnaryGrpcServer {
       this.refuse(stream, path, error);
     } finally {
       clearTimeout(timer);
+      // Nobody listens any more, and an AbortError with its stack is dear.
+      stream.off('close', gone);
       this.count(session, -1);
     }
   }
