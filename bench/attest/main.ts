@@ -12,7 +12,7 @@ import { percentile, round } from '../measure/statistics.js';
 import { httpRequest, RawConnection } from './connection.js';
 import { cryptoFloorMs } from './crypto-floor.js';
 
-const USAGE = `usage: npm run bench -- attest [--json] [--count N] [--concurrency N] [--enclaves N]
+const USAGE = `usage: npm run bench -- attest [--json] [--count N] [--concurrency N] [--enclaves N] [--keep-evidence]
   A whole deployment on this machine; distinct simulated enclaves attest over keep-alive HTTPS connections,
   each is released three secrets and a certificate, and every event is durably logged before its answer.`;
 
@@ -38,6 +38,7 @@ export async function run(argv: string[]): Promise<number> {
         count: { type: 'string', default: '20000' },
         concurrency: { type: 'string', default: '64' },
         enclaves: { type: 'string', default: '2000' },
+        'keep-evidence': { type: 'boolean', default: false },
       },
     }));
   } catch (error) {
@@ -66,6 +67,9 @@ export async function run(argv: string[]): Promise<number> {
     ports: { nats: 0, release: 0, verifier: 0, audit: 0 },
     tenant: 'default',
     logLevel: 'warn',
+    ...(flags['keep-evidence']
+      ? { environment: { SIEGEL_AUDIT_EVIDENCE: 'granted', SIEGEL_RETAIN_EVIDENCE: 'verified' } }
+      : {}),
     progress: say,
   });
   try {

@@ -7,6 +7,8 @@ import type { PendingEvidence } from './pending-evidence.js';
 
 const WINDOW = 256;
 const TICK_MS = 1_000;
+/** Time that events and evidence gather: one look and one transaction for each would cost more than the evidence. */
+const GATHER_MS = 250;
 const RETRY_MS = 2_000;
 /** Digests that one record of missing evidence names. */
 const NAMED = 64;
@@ -132,7 +134,8 @@ export class EvidenceKeeper {
         this.#problem = message;
         pause = RETRY_MS;
       }
-      await this.#sleep(pause);
+      await this.#sleep(GATHER_MS, false);
+      await this.#sleep(pause - GATHER_MS);
     }
   }
 
@@ -198,8 +201,9 @@ export class EvidenceKeeper {
     for (const [, awaited] of overdue) awaited.recordedAt = now;
   }
 
-  #sleep(milliseconds: number): Promise<void> {
-    if (this.#stopped || this.#woken) return Promise.resolve();
+  /** Waits until there is news, at most so long; unless `wakeable`, until then or the end. */
+  #sleep(milliseconds: number, wakeable = true): Promise<void> {
+    if (this.#stopped || (wakeable && this.#woken)) return Promise.resolve();
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
@@ -207,7 +211,9 @@ export class EvidenceKeeper {
         resolve();
       };
       const timer = setTimeout(finish, milliseconds);
-      this.#wake = finish;
+      this.#wake = () => {
+        if (wakeable || this.#stopped) finish();
+      };
     });
   }
 }
