@@ -293,6 +293,38 @@ describe('SCONE', () => {
       await refused(() => cas.attest(enclave, { ...ASK, session: 'pinned' }), 403, 'PLATFORM_NOT_ALLOWED');
     });
 
+    it('gets secrets of sessions that export them to its own, and certificates that are made anew in time', async () => {
+      await cas.post(
+        session(
+          'giver',
+          'secrets: [{ name: a, kind: ascii, value: given, export: [{ session: taker }] }, { name: b, kind: ascii }]',
+        ),
+      );
+      const taking = (secret: string) => `
+secrets:
+  - { name: got, import: { session: ../giver, secret: ${secret} } }
+  - { name: brief, kind: x509, valid_for: 3s }
+services:
+  - { name: app, mrenclaves: [${measured('app')}], environment: { GOT: $$SCONE::got$$, CRT: "$$SCONE::brief:crt$$" } }`;
+      const enclave = await certificate('enclave');
+      const ask = async () => {
+        const { body } = await cas.attest(enclave, { ...ASK, session: 'taker' });
+        return (body as { release: { environment: Record<string, string> } }).release.environment;
+      };
+      const hash = await cas.post(session('taker', taking('a').replace('../', './')));
+      const first = await ask();
+      expect(first['GOT']).toBe('given');
+      await new Promise((resolve) => setTimeout(resolve, 2_300));
+      await cas.events();
+      expect((await ask())['CRT']).not.toBe(first['CRT']);
+      expect((await cas.events())[0]).toMatchObject({
+        type: 'scone.session',
+        data: { renewed: ['brief'], hash },
+      });
+      await cas.post(session('taker', taking('b').replace('../', '/'), hash));
+      await refused(() => cas.attest(enclave, { ...ASK, session: 'taker' }), 403, 'SCONE_SECRET_UNKNOWN');
+    });
+
     it('shows its second factors, a one-time password once', async () => {
       const enclave = await certificate('enclave');
       const security = `service_access_token: secret-token, attestation: { one_time_password_shared_secret: ${OTP_SECRET} }`;

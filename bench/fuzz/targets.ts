@@ -35,6 +35,7 @@ import { raTlsCertificates } from './ra-tls-seeds.js';
 import { writeNumber, type Mutation } from './byte-mutations.js';
 import { mutateDer } from './der-mutations.js';
 import { insertWord, mutateJson, mutateLines, repeatKey } from './text-mutations.js';
+import { sconeTargets } from './scone-targets.js';
 import { trusteeTargets } from './trustee-targets.js';
 
 /** One parser under test. */
@@ -202,6 +203,7 @@ export function buildTargets(seed: string): Target[] {
     },
     ...activationTargets(quotes[0] as Buffer, der),
     ...maaTargets(quotes[0] as Buffer, json),
+    ...sconeTargets(json),
     ...trusteeTargets(seed, quotes[0] as Buffer, json),
     {
       name: 'pck-certificate',

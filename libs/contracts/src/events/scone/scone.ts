@@ -18,6 +18,8 @@ export const SconeSessionSet = z.strictObject({
     /** Of the version that it replaces. */
     predecessor: hex(32).optional(),
     services: z.array(z.string().max(128)).max(256),
+    /** Certificates that were made anew before their end; then nothing else of the session has changed. */
+    renewed: z.array(z.string().max(128)).max(256).optional(),
   }),
 });
 

@@ -13,7 +13,7 @@ export function oneTimeStep(sharedSecret: string, given: string, now: Date): num
   const current = Math.floor(now.getTime() / 1_000 / STEP_SECONDS);
   let found: number | undefined;
   // All are compared, so that the time taken does not say which it was.
-  for (const step of [current - 1, current, current + 1])
+  for (const step of [Math.max(0, current - 1), current, current + 1])
     if (timingSafeEqual(Buffer.from(passwordAt(secret, step)), Buffer.from(given))) found = step;
   return found;
 }

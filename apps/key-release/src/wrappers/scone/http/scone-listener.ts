@@ -104,12 +104,18 @@ export class SconeListener implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const socket = request.socket as TLSSocket;
-    // Taken from the handshake of this very connection; its key has been proven there.
-    const certificate = socket.getPeerX509Certificate()?.raw;
-    const client = clientOf(certificate, socket.remoteAddress ?? '');
-    const { target, answer } = await this.endpoints.answer(request, client);
-    send(response, answer);
-    this.requests.inc({ target, status: response.statusCode });
+    try {
+      // Taken from the handshake of this very connection; its key has been proven there.
+      const certificate = socket.getPeerX509Certificate()?.raw;
+      const client = clientOf(certificate, socket.remoteAddress ?? '');
+      const { target, answer } = await this.endpoints.answer(request, client);
+      send(response, answer);
+      this.requests.inc({ target, status: response.statusCode });
+    } catch (error) {
+      // A certificate whose key nothing here can read: there is nobody to answer.
+      this.log.warn(`a connection was given up: ${(error as Error).message}`);
+      socket.destroy();
+    }
   }
 }
 

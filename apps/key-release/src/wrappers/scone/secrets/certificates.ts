@@ -17,7 +17,8 @@ import { keyTypeOf, spkiDer } from './key-encoding.js';
 import type { SconeSecret } from './made-secret.js';
 
 const crypto = webcrypto;
-const BACKDATE_MS = 60_000;
+/** For clients whose clock is behind. */
+export const BACKDATE_MS = 60_000;
 /** Where the session gives no limit: "almost unlimited" in the language's words. */
 const NO_END = new Date('9999-12-31T23:59:59Z');
 

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject, randomBytes, randomInt, X509Certificate } from 'node:crypto';
-import { keyOf, makeCertificate } from './certificates.js';
+import { BACKDATE_MS, keyOf, makeCertificate } from './certificates.js';
 import { keyTypeOf, newPrivateKey, pem, pkcs8Der, readPrivateKey, spkiDer } from './key-encoding.js';
 import { type MadeSecret, type MadeSecrets, type SconeSecret, SecretProblem } from './made-secret.js';
 import { makePgpKey } from './pgp/pgp-key.js';
@@ -28,6 +28,32 @@ export async function makeSecrets(
   return maker.made;
 }
 
+/**
+ * Makes the certificates anew that have lived for two thirds of their time, and those that they signed; everything else stays. Undefined
+ * where none has.
+ * @throws SecretProblem
+ */
+export async function renewCertificates(
+  secrets: readonly SconeSecret[],
+  previous: MadeSecrets,
+  now: Date,
+): Promise<{ made: Map<string, MadeSecret>; renewed: string[] } | undefined> {
+  const stale = secrets.filter(({ name, value }) => value === undefined && isStale(previous.get(name), now));
+  if (stale.length === 0) return undefined;
+  const byName = new Map(secrets.map((secret) => [secret.name, secret]));
+  const maker = new Maker(byName, previous, now, true);
+  for (const { name } of secrets) await maker.make(name, []);
+  const renewed = [...maker.made].filter(([name, made]) => previous.get(name) !== made).map(([name]) => name);
+  return { made: maker.made, renewed };
+}
+
+function isStale(secret: MadeSecret | undefined, now: Date): boolean {
+  if (!secret || !('certificate' in secret)) return false;
+  const { validFrom, validTo } = new X509Certificate(secret.certificate);
+  const [from, to] = [Date.parse(validFrom) + BACKDATE_MS, Date.parse(validTo)];
+  return now.getTime() >= from + ((to - from) * 2) / 3;
+}
+
 class Maker {
   readonly made = new Map<string, MadeSecret>();
 
@@ -35,6 +61,8 @@ class Maker {
     private readonly secrets: ReadonlyMap<string, SconeSecret>,
     private readonly previous: MadeSecrets,
     private readonly now: Date,
+    /** Whether nothing but certificates that are stale is made anew. */
+    private readonly renewing = false,
   ) {}
 
   async make(name: string, open: readonly string[]): Promise<MadeSecret | undefined> {
@@ -43,9 +71,18 @@ class Maker {
     if (known || !secret || secret.import || secret.importAkv) return known;
     if (open.includes(name) || open.length > MAX_ISSUERS)
       throw new SecretProblem('SCONE_SECRET_INVALID', `"${name}" refers to itself, or too far`);
-    const made = await this.one(secret, [...open, name]);
+    const made = (await this.kept(secret, [...open, name])) ?? (await this.one(secret, [...open, name]));
     if (made) this.made.set(name, made);
     return made;
+  }
+
+  /** What stays when only certificates are renewed: those that are fresh, of the same issuer and key, and all other secrets. */
+  private async kept(secret: SconeSecret, open: readonly string[]): Promise<MadeSecret | undefined> {
+    const previous = this.previous.get(secret.name);
+    if (!this.renewing || !previous || isStale(previous, this.now)) return undefined;
+    for (const name of [secret.issuer, secret.privateKey])
+      if (name !== undefined && (await this.make(name, open)) !== this.previous.get(name)) return undefined;
+    return previous;
   }
 
   private async one(secret: SconeSecret, open: readonly string[]): Promise<MadeSecret | undefined> {
@@ -166,9 +203,4 @@ function certificatesOf(text: string, name: string): string[] {
     // Said below.
   }
   throw new SecretProblem('SCONE_SECRET_INVALID', `the value of "${name}" is no certificate`);
-}
-
-/** When a certificate of a session ends and its session has to be renewed; undefined where it does not. */
-export function endOf(secret: MadeSecret): Date | undefined {
-  return 'certificate' in secret ? new Date(new X509Certificate(secret.certificate).validTo) : undefined;
 }

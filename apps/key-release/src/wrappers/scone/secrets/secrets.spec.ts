@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { renderBundle } from './bundle.js';
 import { base32, formatSecret } from './formats.js';
-import { endOf, makeSecrets } from './make-secrets.js';
+import { makeSecrets, renewCertificates } from './make-secrets.js';
 import type { MadeSecret, MadeSecrets } from './made-secret.js';
 import { renderBytes, renderText } from './render-template.js';
 
@@ -93,7 +93,7 @@ describe('secrets of a session', () => {
     expect(leaf.subjectAltName).toBe('DNS:a.example, IP Address:10.0.0.1');
     expect(leaf.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
     expect(new X509Certificate(form(all.get('client')!)).keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
-    expect(endOf(server)).toEqual(new Date('2027-02-21T12:00:00Z'));
+    expect(new Date(leaf.validTo)).toEqual(new Date('2027-02-21T12:00:00Z'));
     const pemOf = (certificate: X509Certificate) => certificate.toString();
     expect(form(server, 'chain')).toBe(pemOf(sub) + pemOf(root));
     expect(form(server, 'chain', true)).toBe(pemOf(root) + pemOf(sub) + pemOf(leaf));
@@ -147,6 +147,32 @@ describe('secrets of a session', () => {
     await expect(one('kind: private-key, value: nonsense')).rejects.toThrow(/no private key/);
     await expect(one('kind: binary, value: xyz')).rejects.toThrow(/not hexadecimal/);
     await expect(one('kind: x509, value: nonsense')).rejects.toThrow(/no certificate/);
+  });
+});
+
+describe('certificates that come to their end', () => {
+  const later = (days: number) => new Date(NOW.getTime() + days * 86_400_000);
+  const renew = async (days: number) => {
+    const before = await made(CHAIN);
+    return { before, result: await renewCertificates(session(CHAIN), before, later(days)) };
+  };
+
+  it('are made anew after two thirds of their time, alone', async () => {
+    expect((await renew(59)).result).toBeUndefined();
+    const { before, result } = await renew(61);
+    expect(result?.renewed).toEqual(['server']);
+    for (const name of ['root_key', 'root', 'sub', 'key', 'client'])
+      expect(result!.made.get(name)).toBe(before.get(name));
+    const [leaf, issuer] = ['server', 'sub'].map(
+      (name) => new X509Certificate(form(result!.made.get(name)!, 'crt')),
+    );
+    expect(leaf!.verify(issuer!.publicKey)).toBe(true);
+    expect(Date.parse(leaf!.validTo)).toBe(later(61 + 90).getTime());
+  });
+
+  it('take along what they signed', async () => {
+    const { result } = await renew(9 * 365);
+    expect(result?.renewed.toSorted()).toEqual(['client', 'root', 'server', 'sub']);
   });
 });
 

@@ -10,13 +10,17 @@ import { AUDIT_EMITTER } from '../../../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
 import { HighWaterMarks } from '../../../manifests/high-water.js';
 import { formatSecret } from '../secrets/formats.js';
-import { makeSecrets } from '../secrets/make-secrets.js';
+import { makeSecrets, renewCertificates } from '../secrets/make-secrets.js';
 import { SconeError } from '../scone-error.js';
 import { readSealingKey, readSettings, type SconeTenant } from '../settings-file.js';
 import { permits } from './access.js';
 import type { SconeClient } from './client.js';
 import { SessionBucket, type StoredSession } from './session-bucket.js';
 import { SealedRecords, sessionHash, type SessionRecord } from './session-record.js';
+
+const MAX_SECRETS = 256;
+/** Each takes up to a second of a processor. */
+const MAX_RSA_KEYS = 16;
 
 /** A session and what is in force of it. */
 export interface OpenSession {
@@ -71,10 +75,10 @@ export class SessionService implements OnApplicationBootstrap {
    */
   async set(tenant: string, text: string, client: SconeClient): Promise<{ hash: string }> {
     const settings = this.settings(tenant);
+    if (client.key === undefined)
+      throw new SconeError(401, 'SCONE_CLIENT_UNKNOWN', ['A client certificate is required']);
     const { session, read } = parse(text);
     const { name, predecessor } = session;
-    if (client.key === undefined)
-      throw new SconeError(401, 'SCONE_CLIENT_UNKNOWN', ['A client certificate is required'], name);
     const head = await this.store.head(tenant, name);
     if (head) await this.requireUpdate(head, session, client, settings);
     else await this.requireCreate(tenant, session, client, settings);
@@ -160,7 +164,29 @@ export class SessionService implements OnApplicationBootstrap {
   async open(tenant: string, name: string): Promise<OpenSession | undefined> {
     const head = await this.store.head(tenant, name);
     if (!head) return undefined;
-    return { ...parse(head.record.text), record: head.record };
+    const parsed = parse(head.record.text);
+    const record = await this.renewed(head, parsed.session);
+    return { ...parsed, record };
+  }
+
+  /** Certificates are made anew before they end, by whoever needs them first. */
+  private async renewed({ record, revision }: StoredSession, session: scone.SconeSession) {
+    const { tenant, name, version, hash } = record;
+    const previous = new Map(Object.entries(record.secrets));
+    const found = await renewCertificates(session.secrets, previous, new Date());
+    if (!found) return record;
+    const data = { session: name, actor: 'renewal', version, hash, services: [] };
+    const renewed = found.renewed.slice(0, 256);
+    await this.audit.record({ tenant, type: 'scone.session', outcome: 'ok', data: { ...data, renewed } });
+    const next = { ...record, secrets: Object.fromEntries(found.made) };
+    try {
+      await this.store.put(next, revision);
+      return next;
+    } catch (error) {
+      if (!(error instanceof SconeError)) throw error;
+      // Another replica, or an update, was faster: what stands there now counts.
+      return (await this.store.head(tenant, name))?.record ?? record;
+    }
   }
 
   private async requireUpdate(
@@ -238,6 +264,9 @@ function refuseUnserved(
   const refuse = (message: string): never => {
     throw SconeError.invalid([message], name);
   };
+  if (secrets.length > MAX_SECRETS) refuse(`secrets: more than ${MAX_SECRETS}`);
+  if (secrets.filter(({ keyType }) => keyType?.startsWith('RSA')).length > MAX_RSA_KEYS)
+    refuse(`secrets: more than ${MAX_RSA_KEYS} RSA keys`);
   for (const { name: secret, kind, import: from, importAkv, exports } of secrets) {
     if (kind === 'aad-token')
       refuse(
