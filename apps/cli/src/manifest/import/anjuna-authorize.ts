@@ -149,7 +149,7 @@ function optionsOf(
     }
     const [, option, , inline] = /^--([a-z-]+)(=(.*))?$/s.exec(word) ?? [];
     if (option === undefined || !known.includes(option))
-      return `the option ${JSON.stringify(word.slice(0, 40))} is not known here`;
+      return `the option ${JSON.stringify(word.split('=', 1)[0]?.slice(0, 40))} is not known here`;
     if (options.has(option)) return `--${option} stands there twice`;
     const value = inline ?? words[++at];
     if (value === undefined) return `--${option} has no value`;

@@ -115,6 +115,9 @@ ${enclave('other', F)}; ${enclave('other', F)} && echo done
     );
     expect([code, open]).toEqual([1, ['unsupported line 1']]);
     expect(text).not.toContain(VALUE);
+    const misplaced = await script(`${enclave()} "--value=${VALUE}"`);
+    expect(misplaced.open).toContain('unsupported line 1');
+    expect(misplaced.text).not.toContain(VALUE);
   });
 
   it.each([
@@ -133,6 +136,7 @@ ${enclave('other', F)}; ${enclave('other', F)} && echo done
     ['with the output of a command', enclave('$(cat name)')],
     ['with a pattern', enclave('key*')],
     ['of words in a variable', `W="a b"\n${enclave('$W')}`],
+    ['with a variable of variables', `A=${'x'.repeat(900)}; B=$A$A; C=$B$B; ${enclave('$C')}`],
     ['in a substitution', `X=$(${enclave()})`],
     ['by another shell', `sh -c '${enclave()}'`],
     ['with an unknown option', `${enclave()} --force`],
@@ -164,6 +168,7 @@ ${enclave('other', F)}; ${enclave('other', F)} && echo done
   it.each([
     ['without such a command', 'echo hello'],
     ['with a quotation mark that does not end', `${enclave()} "x`],
+    ['whose variables grow without bound', `A=${'x'.repeat(1_000)}\n${enclave(`"${'$A'.repeat(100)}"`)}`],
     ['with a here-document', `${enclave()} <<END\nEND`],
     ['that is no text', `${enclave()}\0`],
   ])('refuses a file %s', async (_what, text) => {

@@ -13,6 +13,9 @@ export class ShellSyntaxError extends Error {
 }
 
 const MAX_STATEMENTS = 10_000;
+const MAX_WORD = 64 * 1024;
+/** Longer values are not remembered: variables made of variables could grow without bound. */
+const MAX_VALUE = 1_024;
 const ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
 /** After one of these it is no longer certain whether, or how often, a command runs. */
 const CONTROL = new Set([
@@ -206,6 +209,7 @@ class StatementReader {
   private append(text: string, consumed: number): void {
     if (this.word === undefined && this.words.length === 0) this.first = this.line;
     this.word = (this.word ?? '') + text;
+    if (this.word.length > MAX_WORD) throw new ShellSyntaxError(`line ${this.line}: a word is too long`);
     this.skip(consumed);
   }
 
@@ -255,7 +259,7 @@ class StatementReader {
       }
       // "NAME=value command" sets it for that command alone.
       if (declared === words && !words.every((one) => ASSIGNMENT.test(one))) return;
-      if (unclear === undefined) this.variables.set(name, value);
+      if (unclear === undefined && value.length <= MAX_VALUE) this.variables.set(name, value);
       else this.variables.delete(name);
     }
   }
