@@ -291,6 +291,10 @@ describe('SCONE', () => {
         APP().replace('command:', `platforms: ["INTEL_QE_ID:${id}"]\n    command:`);
       await cas.post(session('pinned', pinned('ab'.repeat(16))));
       await refused(() => cas.attest(enclave, { ...ASK, session: 'pinned' }), 403, 'PLATFORM_NOT_ALLOWED');
+      // The identifier that the quote itself has in its header.
+      const quote = cas.siegel.machines.sgx.platform({ name: 'demo' }).quote({});
+      await cas.post(session('home', pinned(quote.subarray(28, 44).toString('hex').toUpperCase())));
+      expect((await cas.attest(enclave, { ...ASK, session: 'home' })).status).toBe(200);
     });
 
     it('gets secrets of sessions that export them to its own, and certificates that are made anew in time', async () => {
