@@ -85,6 +85,28 @@ describe('SCONE sessions', () => {
     expect(session.access.read).toEqual([{ kind: 'none' }]);
   });
 
+  it('fragments put in keep what they say, and do not grow without bound', () => {
+    const digits = '1'.repeat(64);
+    const { session } = read(`name: a
+version: 0.3
+secrets:
+  - { name: list, kind: config-fragment, value: [${digits}, ${E}] }
+services:
+  - { name: s, mrenclaves: [$$SCONE::list$$, ${'2'.repeat(64)}] }`);
+    expect(session.services[0]!.variants).toEqual([{ mrenclave: [digits, E, '2'.repeat(64)] }]);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const bomb = names.map((name, at) => {
+      const inner = Array(9)
+        .fill(at === 0 ? E : `$$SCONE::${names[at - 1]!}$$`)
+        .join(', ');
+      return `  - { name: ${name}, kind: config-fragment, value: [${inner}] }`;
+    });
+    const text = `name: a\nversion: 0.3\nsecrets:\n${bomb.join('\n')}\nservices:\n  - { name: s, mrenclaves: [$$SCONE::g$$] }`;
+    expect(read(text).session.services[0]).toMatchObject({ variants: [], variantReferences: ['g'] });
+    const loop = `name: a\nversion: 0.3\nsecrets: [{ name: a, kind: config-fragment, value: $$SCONE::a$$ }]\nsecurity: $$SCONE::a$$`;
+    expect(read(loop).session.security.reference?.name).toBe('a');
+  });
+
   it('never throws', () => {
     const word = fc.constantFrom('name', 'services', 'secrets', 'security', 'attestation', 'images', 'x');
     const value = fc.letrec((tie) => ({

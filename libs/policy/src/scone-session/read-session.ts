@@ -7,6 +7,7 @@ import { readImages } from './read-image.js';
 import { readSecrets } from './read-secret.js';
 import { readSecurity } from './read-security.js';
 import { readServices } from './read-service.js';
+import { spliceFragments } from './splice-fragments.js';
 
 export interface ReadSession {
   readonly session: SconeSession;
@@ -36,7 +37,7 @@ export function readSession(text: string): SessionResult {
     };
   }
   const source = new SessionSource(read.document);
-  const fields = Fields.of(read.document.data, [], source);
+  const fields = Fields.of(spliceFragments(read.document), [], source);
   if (!fields) return { ok: false, faults: source.faults };
   return { ok: true, session: readMembers(fields), document: read.document, faults: source.faults };
 }

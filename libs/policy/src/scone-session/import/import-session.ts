@@ -27,6 +27,13 @@ export function importSession({ session, document, faults }: ReadSession): Impor
   const report = new ImportReport();
   for (const { path, message } of faults) report.named(path, 'unsupported', message);
   const present: Present = (path) => document.node(path) !== undefined;
+  const written = document.data as Readonly<Record<string, unknown>>;
+  for (const key of ['security', 'access_policy'] as const)
+    if (
+      typeof written[key] === 'string' &&
+      !(key === 'security' ? session.security : session.access).reference
+    )
+      report.mapped([key], 'the fragment that this session has itself');
   reportHead(session, present, report);
   const security = importSecurity(session.security, report);
   reportRestOfSecurity(session.security, present, report);
@@ -123,7 +130,8 @@ function reportSecret(secret: SconeSecret, index: number, report: ImportReport):
       report.unsupported(at, `${kind} of a vault; name it as objectType: cert or secret yourself`);
     else if (vault === undefined) report.unsupported(at, 'its vault has no name that a manifest could have');
     else report.mapped(at, `vault "${vault}", where a service has it`);
-  } else if (from)
+  } else if (kind === 'config-fragment' && !from) report.mapped(at, 'put in where this session refers to it');
+  else if (from)
     report.unsupported(at, 'of another session; import that one, and name its vault object in "secrets"');
   else if (kind === 'aad-token')
     report.unsupported(at, 'the deployment authenticates to its vaults itself; see docs/azure.md');
