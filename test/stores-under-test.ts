@@ -142,7 +142,7 @@ export async function postgresStore(
 ): Promise<StoreUnderTest & { database: PostgresDatabase }> {
   const settings = { name: 'test', connections: 4, statementTimeoutMs: 20_000 };
   const database = new PostgresDatabase({ url, partition }, settings);
-  await prepareSchema(database);
+  await prepareSchema(database, LOGS);
   let { committer, term } = await takeOver(database, privateKey, partition);
   let indexer: PostgresIndexer | undefined;
   return {

@@ -83,8 +83,9 @@ export class Leading {
       { onProblem: hooks.onProblem, onFailure: hooks.onFailure, onFenced: lost },
     );
     try {
-      await sequencer.start();
-      await follower.start();
+      // The embedded store's file is made by the one thread before the other reads it.
+      if (store.kind === 'sqlite') await sequencer.start();
+      await Promise.all([store.kind === 'sqlite' ? undefined : sequencer.start(), follower.start()]);
     } catch (error) {
       await sequencer.abandon();
       await follower.abandon();

@@ -26,7 +26,7 @@ export async function rebuildPostgres(
   const settings = { name: 'siegel-audit-rebuild', connections: CONNECTIONS, statementTimeoutMs: 0 };
   const database = new PostgresDatabase(postgres, settings);
   try {
-    await prepareSchema(database);
+    await prepareSchema(database, published.logs);
     const lease = new Lease(database);
     const seen = await lease.observe();
     if (seen.holder !== '' && seen.connected !== false)

@@ -38,7 +38,7 @@ export class Replica extends EventEmitter<{ leading: [term: number]; following: 
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     });
     try {
-      await prepareSchema(database);
+      await prepareSchema(database, keys.logs);
     } catch (error) {
       await database.close();
       throw error;

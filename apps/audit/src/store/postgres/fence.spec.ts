@@ -46,7 +46,7 @@ const event = (seq: number, text = ''): IncomingEvent => ({
     const settings = { name: 'test', connections: 6, statementTimeoutMs: 5_000 };
     database = new PostgresDatabase({ url, partition: 'month' }, settings);
     open.push(database);
-    await prepareSchema(database);
+    await prepareSchema(database, LOGS);
     folder = mkdtempSync(join(tmpdir(), 'siegel-fence-'));
   });
   afterEach(async () => {
@@ -74,6 +74,22 @@ const event = (seq: number, text = ''): IncomingEvent => ({
     const verifier = ed25519Verifier(log!.origin, createPublicKey(privateKey));
     return openCheckpoint(readFileSync(join(folder, 'checkpoint')), log!.origin, verifier);
   };
+
+  it('finds its tables made once, by however many replicas start at the same time', async () => {
+    const fresh = await server!.database();
+    const databases = Array.from(
+      { length: 4 },
+      (_, i) =>
+        new PostgresDatabase(
+          { url: fresh, partition: 'month' },
+          { name: `test ${i}`, connections: 1, statementTimeoutMs: 10_000 },
+        ),
+    );
+    open.push(...databases);
+    await Promise.all(databases.map((each) => prepareSchema(each, LOGS)));
+    await prepareSchema(databases[0]!, [...LOGS, { origin: 'siegel.test/third' }]);
+    expect([...(await logRows(databases[1]!)).values()].sort()).toEqual([1, 2, 3]);
+  });
 
   it('is begun by one of those who claim it at the same time', async () => {
     const lease = new Lease(database);
@@ -297,16 +313,16 @@ const event = (seq: number, text = ''): IncomingEvent => ({
 
   it('refuses a server that does not keep what it acknowledged, and a store of a newer version', async () => {
     await database.query.updateTable('format').set({ version: 2 }).execute();
-    await expect(prepareSchema(database)).rejects.toThrow(/has format 2/);
+    await expect(prepareSchema(database, LOGS)).rejects.toThrow(/has format 2/);
     await database.query.updateTable('format').set({ version: 1 }).execute();
-    await prepareSchema(database);
+    await prepareSchema(database, LOGS);
     await database.pool.query('ALTER SYSTEM SET fsync = off');
     await database.pool.query('SELECT pg_reload_conf()');
     try {
       await expect(
         (async () => {
           for (let tries = 0; tries < 50; tries++) {
-            await prepareSchema(database);
+            await prepareSchema(database, LOGS);
             await new Promise((resolve) => setTimeout(resolve, 50));
           }
         })(),

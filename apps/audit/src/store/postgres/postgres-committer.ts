@@ -10,7 +10,6 @@ import { type PostgresDatabase, sqlState } from './database.js';
 import { ensurePartitions } from './partitions.js';
 import { readAhead, readOpenGaps } from './read-ahead.js';
 import type { PostgresSettings } from './connection.js';
-import { sql } from 'kysely';
 import type pg from 'pg';
 
 /**
@@ -136,28 +135,12 @@ async function registerBackend(client: pg.PoolClient, term: number): Promise<voi
   if (rowCount !== 1) throw new FencedError('the log is sequenced by another process now');
 }
 
-/** Where the store ended, with a row for each log. @throws FencedError */
+/** Where the store ended. @throws FencedError, StoreError */
 export async function storedPositions(
   { query }: PostgresDatabase,
   term: number,
   logs: readonly OwnLog[],
 ): Promise<StoredPositions> {
-  for (const { origin } of logs) {
-    await query
-      .insertInto('logs')
-      .columns(['id', 'origin', 'size'])
-      .expression((values) =>
-        values
-          .selectFrom('logs')
-          .select(({ val, lit }) => [
-            sql<number>`coalesce(max(id), 0) + 1`.as('id'),
-            val(origin).as('origin'),
-            lit(0).as('size'),
-          ]),
-      )
-      .onConflict((conflict) => conflict.column('origin').doNothing())
-      .execute();
-  }
   const rows = await query.selectFrom('logs').selectAll().execute();
   const sequencer = await query.selectFrom('sequencer').selectAll().executeTakeFirstOrThrow();
   if (sequencer.term !== term) throw new FencedError('the log is sequenced by another process now');

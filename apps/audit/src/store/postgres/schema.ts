@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type Transaction, sql } from 'kysely';
+import type { OwnLog } from '../../own-log.js';
 import { StoreError } from '../log-database.js';
 import type { PostgresDatabase } from './database.js';
-import { SCHEMA_NAME } from './tables.js';
+import { type PostgresTables, SCHEMA_NAME } from './tables.js';
 
 const VERSION = 1;
 /** Advisory lock under which the schema is made: replicas start at the same time. */
@@ -118,31 +119,40 @@ const STATEMENTS = [
 ];
 
 /**
- * Makes the tables where there are none, and refuses a store of a newer version or one that does not keep what it
- * acknowledged.
+ * Makes the tables where there are none, and a row for each log; refuses a store of a newer version or one that does not
+ * keep what it acknowledged.
  * @throws StoreError
  */
-export async function prepareSchema({ query }: PostgresDatabase): Promise<void> {
+export async function prepareSchema(
+  { query }: PostgresDatabase,
+  logs: readonly Pick<OwnLog, 'origin'>[],
+): Promise<void> {
   await query.transaction().execute(async (transaction) => {
     await sql`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`.execute(transaction);
-    const { rows } = await sql<{ found: string | null; fsync: string; sync: string }>`
+    const { rows } = await sql<{ found: string | null; fsync: string; pages: string }>`
       SELECT to_regclass(${`${SCHEMA_NAME}.format`})::text AS found,
-        current_setting('fsync') AS fsync, current_setting('full_page_writes') AS sync`.execute(transaction);
-    const { found, fsync, sync } = rows[0]!;
-    if (fsync !== 'on' || sync !== 'on')
+        current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages`.execute(transaction);
+    const { found, fsync, pages } = rows[0]!;
+    if (fsync !== 'on' || pages !== 'on')
       throw new StoreError(
         'PostgreSQL runs without fsync or full_page_writes: no promise would survive a power loss',
       );
-    if (found !== null) {
-      const { version } = await transaction.selectFrom('format').select('version').executeTakeFirstOrThrow();
-      if (version > VERSION)
-        throw new StoreError(`the store has format ${version}, this version knows ${VERSION}`);
-      return;
-    }
-    await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(SCHEMA_NAME)}`.execute(transaction);
-    for (const statement of STATEMENTS) await sql.raw(statement).execute(transaction);
-    await transaction.insertInto('format').values({ version: VERSION }).execute();
+    if (found === null) await makeTables(transaction);
+    const { version } = await transaction.selectFrom('format').select('version').executeTakeFirstOrThrow();
+    if (version > VERSION)
+      throw new StoreError(`the store has format ${version}, this version knows ${VERSION}`);
+    const known = await transaction.selectFrom('logs').select(['id', 'origin']).execute();
+    const origins = new Set(known.map(({ origin }) => origin));
+    let last = Math.max(0, ...known.map(({ id }) => id));
+    for (const { origin } of logs.filter((log) => !origins.has(log.origin)))
+      await transaction.insertInto('logs').values({ id: ++last, origin, size: 0 }).execute();
   });
+}
+
+async function makeTables(transaction: Transaction<PostgresTables>): Promise<void> {
+  await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(SCHEMA_NAME)}`.execute(transaction);
+  for (const statement of STATEMENTS) await sql.raw(statement).execute(transaction);
+  await transaction.insertInto('format').values({ version: VERSION }).execute();
 }
 
 /** Deletes the search index; it is filled again from the entries. */
