@@ -27,6 +27,7 @@ import {
 } from '#evidence';
 import { marblerun } from '#policy';
 import { issueCrl, SimulatedSgx, type QuoteRequest, type SimulatedBundle } from '#simulator';
+import { anjunaTargets } from './anjuna-targets.js';
 import { activationTargets } from './activation-targets.js';
 import { emAppRequests } from './em-app-seeds.js';
 import { maaTargets } from './maa-targets.js';
@@ -202,6 +203,7 @@ export function buildTargets(seed: string): Target[] {
       share: 1,
     },
     ...activationTargets(quotes[0] as Buffer, der),
+    ...anjunaTargets([mutateLines, insertWord], der),
     ...maaTargets(quotes[0] as Buffer, json),
     ...sconeTargets(json),
     ...trusteeTargets(seed, quotes[0] as Buffer, json),

@@ -224,6 +224,7 @@ describe('siegel manifest import anjuna-manifest', () => {
     ['keys that are no list', 'keys: {}\n'],
     ['a key without id', 'keys:\n- {source: hardware}\n'],
     ['no mapping', '[1]'],
+    ['a key that is a list', `${KEYS}[a]: b\n`],
   ])('refuses a file with %s', async (_what, text) => {
     const { error, workloads } = await read(text);
     expect([error, workloads]).toEqual(['FORMAT_MALFORMED', undefined]);

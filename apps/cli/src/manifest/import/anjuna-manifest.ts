@@ -21,7 +21,7 @@ const MEASURED = new Set([
 /** The manifest of an Anjuna enclave: of its `keys`, those of a key server become secrets of the workload. */
 export const ANJUNA_MANIFEST: Importer = {
   what: 'manifest of an Anjuna SGX enclave (YAML)',
-  maxBytes: 256 * 1024,
+  maxBytes: 64 * 1024,
   read: (file) => {
     const manifest = yaml(textOf(file));
     const report: ImportLine[] = [];
@@ -87,7 +87,12 @@ const KEY_MEMBERS = new Set(['id', 'source', 'uri', 'bindings', 'value']);
 function yaml(text: string): Members {
   let value: unknown;
   try {
-    const document = parseDocument(text, { schema: 'core', uniqueKeys: true, logLevel: 'silent' });
+    const document = parseDocument(text, {
+      schema: 'core',
+      uniqueKeys: true,
+      stringKeys: true,
+      prettyErrors: false,
+    });
     if (document.errors.length > 0 || document.warnings.length > 0) throw malformed('it is no strict YAML');
     // Aliases could make a small file a large one.
     value = document.toJS({ maxAliasCount: 0 });
