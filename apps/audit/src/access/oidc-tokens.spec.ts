@@ -9,7 +9,7 @@ import type { IssuerSettings } from './access-settings.js';
 import { CredentialRefused } from './credential-refused.js';
 import { OidcTokens } from './oidc-tokens.js';
 
-const COOLDOWN_MS = 150;
+const COOLDOWN_MS = 1_500;
 const folder = mkdtempSync(join(tmpdir(), 'siegel-oidc-'));
 let ca: TestCa;
 let issuer: OidcIssuer;

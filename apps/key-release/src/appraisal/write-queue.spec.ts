@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { WriteQueue } from './write-queue.js';
 
-const settled = () => new Promise((resolve) => setTimeout(resolve, 60));
+/** Waits for a state that must come, however slow the machine is. */
+async function until(reached: () => boolean): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!reached() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 describe('WriteQueue', () => {
   it('writes what waits for one key as one, and one key never twice at once', async () => {
@@ -19,7 +23,7 @@ describe('WriteQueue', () => {
     );
     for (const n of [1, 2, 3]) queue.push('a', n);
     queue.push('b', 10);
-    await settled();
+    await until(() => written.length >= 2);
     expect(written.sort()).toEqual([
       ['a', 6],
       ['b', 10],
@@ -41,7 +45,7 @@ describe('WriteQueue', () => {
       (a, b) => a + b,
     );
     queue.push('a', 1);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await until(() => written.length > 0);
     expect(written).toEqual([3]);
     await queue.close();
   });
