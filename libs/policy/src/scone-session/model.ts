@@ -98,7 +98,25 @@ export interface SconeSecret {
   readonly importAkv?: {
     readonly vault: string;
     readonly secretName: string;
-    readonly encrypted: boolean;
+    /** Name of the `aad-token` by which the vault is read; absent: the only one of the session. */
+    readonly token?: string;
+    /** Name of the `binary` secret of 32 bytes that the value in the vault is encrypted with. */
+    readonly decryptionKey?: string;
+  };
+  /** Of an `aad-token`. */
+  readonly aadToken?: AadCredential;
+}
+
+/** An application of Entra. Its texts may have placeholders. */
+export interface AadCredential {
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly applicationSecret?: string;
+  readonly certificate?: {
+    /** An RSA key in PKCS #8 PEM, or the name of a `private-key` secret. */
+    readonly privateKey: string;
+    /** Hex: SHA-1 (40 digits), as Entra shows it, or SHA-256 (64). */
+    readonly thumbprint: string;
   };
 }
 

@@ -2,7 +2,14 @@ import { Fields, isMembers } from './fields.js';
 import { quoted } from '../problem.js';
 import { validForSeconds } from './text/valid-for.js';
 import { wholePlaceholder } from './text/placeholder.js';
-import { KEY_TYPES, SECRET_KINDS, type SconeExport, type SconeImport, type SconeSecret } from './model.js';
+import {
+  type AadCredential,
+  KEY_TYPES,
+  SECRET_KINDS,
+  type SconeExport,
+  type SconeImport,
+  type SconeSecret,
+} from './model.js';
 
 /** Not documented; what every example keeps to. A placeholder could not name anything else. */
 const SECRET_NAME = /^[A-Za-z0-9_-]{1,128}$/;
@@ -37,7 +44,7 @@ function readSecret(fields: Fields): SconeSecret {
       size,
       value,
       keyType: fields.oneOf('key_type', KEY_TYPES),
-      privateKey: nameOf(fields, 'private_key'),
+      privateKey: kind === 'aad-token' ? undefined : nameOf(fields, 'private_key'),
       issuer: nameOf(fields, 'issuer'),
       signer: nameOf(fields, 'signer'),
       commonName: fields.text('common_name'),
@@ -46,15 +53,13 @@ function readSecret(fields: Fields): SconeSecret {
       payload: kind === 'jwt' ? readPayload(fields) : undefined,
       import: importFrom,
       importAkv,
+      aadToken: kind === 'aad-token' && !importFrom ? readAadToken(fields) : undefined,
     }),
     migrate: fields.flag('migrate'),
     san,
     exportPublic: fields.flag('export_public'),
     exports: readExports(fields),
   };
-  if (kind === 'aad-token')
-    for (const key of ['tenant_id', 'client_id', 'application_secret', 'certificate_thumbprint'])
-      fields.raw(key);
   if (kind === 'public-key' && secret.privateKey === undefined && value === undefined && !importFrom)
     fields.fault('private_key', 'is missing');
   fields.end();
@@ -157,10 +162,30 @@ function readAkv(fields: Fields): SconeSecret['importAkv'] {
   if (!members) return undefined;
   const vault = members.required('vault');
   const secretName = members.text('secret_name') ?? fields.text('name') ?? '';
-  members.raw('token');
-  const encrypted = members.has('decryption_key');
+  const token = nameOf(members, 'token');
+  const decryptionKey = nameOf(members, 'decryption_key');
   members.end();
-  return { vault, secretName, encrypted };
+  return { vault, secretName, ...defined({ token, decryptionKey }) };
+}
+
+const THUMBPRINT = /^(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$/;
+
+function readAadToken(fields: Fields): AadCredential {
+  const tenantId = fields.required('tenant_id');
+  const clientId = fields.required('client_id');
+  const applicationSecret = fields.text('application_secret');
+  const key = fields.text('private_key');
+  const thumbprint = fields.text('certificate_thumbprint')?.replaceAll(':', '');
+  if (thumbprint !== undefined && !THUMBPRINT.test(thumbprint))
+    fields.fault('certificate_thumbprint', 'is no thumbprint of 40 or 64 hexadecimal digits');
+  const byCertificate = key !== undefined && thumbprint !== undefined;
+  const ways = [applicationSecret !== undefined, key !== undefined || thumbprint !== undefined];
+  if (ways[0] === ways[1] || (ways[1] && !byCertificate))
+    fields.fault('application_secret', 'either this is given, or private_key and certificate_thumbprint are');
+  const certificate = byCertificate
+    ? { privateKey: wholePlaceholder(key)?.name ?? key, thumbprint: thumbprint.toLowerCase() }
+    : undefined;
+  return { tenantId, clientId, ...defined({ applicationSecret, certificate }) };
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -53,7 +53,8 @@ export function importDelivery(
 const plain = ({ format, escapeJson }: Placeholder): boolean => format === '' && !escapeJson;
 
 function vaultObject({ name, kind, importAkv }: SconeSecret): [string, object][] {
-  if (!importAkv || importAkv.encrypted || (kind !== undefined && kind !== 'ascii')) return [];
+  if (!importAkv || importAkv.decryptionKey !== undefined || (kind !== undefined && kind !== 'ascii'))
+    return [];
   const vault = vaultName(importAkv.vault);
   if (vault === undefined || !FORMATS.objectName.pattern.test(importAkv.secretName)) return [];
   return [[name, { vault, objectName: importAkv.secretName, objectType: 'secret' }]];

@@ -124,8 +124,11 @@ function reportSecret(secret: SconeSecret, index: number, report: ImportReport):
   const { importAkv, import: from, kind } = secret;
   if (importAkv) {
     const vault = vaultName(importAkv.vault);
-    if (importAkv.encrypted)
-      report.unsupported(at, 'encrypted in its vault by a key of the session; store it there as it is');
+    if (importAkv.decryptionKey !== undefined)
+      report.unsupported(
+        at,
+        'encrypted in its vault by a key of the session; keep it with the CAS façade, or store it there as it is',
+      );
     else if (kind !== undefined && kind !== 'ascii')
       report.unsupported(at, `${kind} of a vault; name it as objectType: cert or secret yourself`);
     else if (vault === undefined) report.unsupported(at, 'its vault has no name that a manifest could have');

@@ -7,6 +7,8 @@ import type { GrantRecord } from '#contracts';
 import { refusalOf } from '../../../pipeline/vault-refusals.js';
 import { VAULTS } from '../../../vaults/vaults.token.js';
 import { type MadeSecret, SecretProblem } from '../secrets/made-secret.js';
+import { openEnvelope } from '../secrets/vault-envelope.js';
+import { vaultSecret } from '../secrets/vault-value.js';
 import { type OpenSession, SessionService } from '../session/session.service.js';
 import { signToken } from './session-token.js';
 
@@ -54,7 +56,7 @@ export class SharedSecrets {
   ): Promise<MadeSecret | undefined> {
     const secret = opened.session.secrets.find((one) => one.name === name);
     if (secret?.import) return this.imported(opened, secret, secret.import, grants, now, depth);
-    if (secret?.importAkv) return this.fromVault(opened, secret, secret.importAkv, grants);
+    if (secret?.importAkv) return this.fromVault(opened, secret, secret.importAkv, grants, now, depth);
     const made = Object.hasOwn(opened.record.secrets, name) ? opened.record.secrets[name] : undefined;
     if (
       made &&
@@ -96,17 +98,24 @@ export class SharedSecrets {
   }
 
   private async fromVault(
-    { record: { tenant } }: OpenSession,
-    { name, kind }: scone.SconeSecret,
-    { vault: address, secretName }: NonNullable<scone.SconeSecret['importAkv']>,
+    opened: OpenSession,
+    secret: scone.SconeSecret,
+    { vault: address, secretName, decryptionKey }: NonNullable<scone.SconeSecret['importAkv']>,
     grants: z.infer<typeof GrantRecord>[],
+    now: Date,
+    depth: number,
   ): Promise<MadeSecret> {
+    const { name } = secret;
+    const key =
+      decryptionKey === undefined
+        ? undefined
+        : await this.decryptionKey(opened, name, decryptionKey, grants, now, depth);
     const label =
       address
         .replace(/^https:\/\//, '')
         .split(/[.:/]/)[0]
         ?.toLowerCase() ?? '';
-    const { vaults } = this.sessions.settings(tenant);
+    const { vaults } = this.sessions.settings(opened.record.tenant);
     const vault = Object.hasOwn(vaults, label) ? vaults[label] : undefined;
     if (vault === undefined)
       throw new SecretProblem(
@@ -114,7 +123,7 @@ export class SharedSecrets {
         `"${name}": no vault "${label}" is open to sessions`,
       );
     try {
-      const { value, version, requestId } = await this.vaults
+      const { value, version, requestId, contentType } = await this.vaults
         .get(vault)
         .getSecret({ objectName: secretName });
       grants.push({
@@ -126,16 +135,25 @@ export class SharedSecrets {
         version,
         ...(requestId === undefined ? {} : { requestId }),
       });
-      if (kind === 'binary') return { kind: 'binary', base64: value.toString('base64') };
-      if (kind === undefined || kind === 'ascii') return { kind: 'ascii', text: value.toString('utf8') };
+      const bytes = key ? openEnvelope(name, value.toString('latin1'), key) : value;
+      return vaultSecret(secret, bytes, contentType);
     } catch (error) {
       if (isVaultError(error)) throw refusalOf(error, `${vault}/${secretName}`);
       throw error;
     }
-    throw new SecretProblem(
-      'SCONE_SECRET_NOT_SERVED',
-      `"${name}": only text and binary are read from vaults`,
-    );
+  }
+
+  private async decryptionKey(
+    opened: OpenSession,
+    by: string,
+    name: string,
+    grants: z.infer<typeof GrantRecord>[],
+    now: Date,
+    depth: number,
+  ): Promise<Buffer> {
+    const key = depth < MAX_IMPORTS ? await this.value(opened, name, grants, now, depth + 1) : undefined;
+    if (key?.kind === 'binary') return Buffer.from(key.base64, 'base64');
+    throw new SecretProblem('SCONE_SECRET_UNKNOWN', `"${by}": its decryption key is no binary secret`);
   }
 
   private async token(

@@ -35,6 +35,8 @@ export type SecretProblemCode =
   | 'SCONE_SECRET_INVALID'
   /** A format that the kind does not have. */
   | 'SCONE_FORMAT_UNKNOWN'
+  /** A value of a vault that its `decryption_key` does not open. */
+  | 'SCONE_ENVELOPE_INVALID'
   /** A kind that is not made here. */
   | 'SCONE_SECRET_NOT_SERVED';
 
