@@ -14,7 +14,8 @@ export const DENIAL_CODES = {
     'The signer is accepted, but not this product (ISVPRODID, ISVEXTPRODID or ISVFAMILYID).',
   ISV_SVN_TOO_LOW:
     'The security version (ISVSVN or CONFIGSVN) of the enclave is below the floor. Deploy a newer build.',
-  ISV_SVN_TOO_HIGH: 'The security version (ISVSVN) of the enclave is above the range that the manifest names.',
+  ISV_SVN_TOO_HIGH:
+    'The security version (ISVSVN) of the enclave is above the range that the manifest names.',
   CONFIGURATION_NOT_ALLOWED: 'CONFIGID, MRCONFIGID, MROWNER or MROWNERCONFIG is not accepted.',
   DEBUG_ENCLAVE: 'The enclave runs in debug mode: the host can read its memory.',
   TCB_STATUS_NOT_ACCEPTED:
