@@ -2,12 +2,20 @@ import { type AuditEvent, BUCKETS } from '#contracts';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { execFileSync } from 'node:child_process';
-import { createHash, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import {
+  createCipheriv,
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { measured, TENANT } from './harness/index.js';
+import { ClientFiles, DEFAULT_PRINCIPAL, DEFAULT_TENANT, FakeAzure } from './fake-azure/index.js';
+import { measured, temporaryFolder, TENANT } from './harness/index.js';
 import { certificate, type Identity } from './scone/client-certificate.js';
 import { type Answered, SconeDeployment } from './scone/deployment.js';
 
@@ -49,18 +57,34 @@ images:
 
 describe('SCONE', () => {
   let cas: SconeDeployment;
+  let azure: FakeAzure;
+  let azureFiles: string;
 
   beforeAll(async () => {
-    cas = await SconeDeployment.start([
-      { session: 'plain', service: 'app' },
-      { session: 'tokens', service: 'app', token: { publicKey: PUBLIC_KEY, prefix: 'mr:' } },
-    ]);
+    azure = await FakeAzure.start({ vaults: ['mine', 'other'] });
+    azureFiles = temporaryFolder();
+    const { caFile } = new ClientFiles(azure, azureFiles);
+    cas = await SconeDeployment.start(
+      [
+        { session: 'plain', service: 'app' },
+        { session: 'tokens', service: 'app', token: { publicKey: PUBLIC_KEY, prefix: 'mr:' } },
+      ],
+      {
+        ...{ authorityHost: azure.authorityHost, disableInstanceDiscovery: true, caFile },
+        vaultHosts: { [hostOf('mine')]: { connectAddress: '127.0.0.1' } },
+      },
+    );
     await cas.post(session('app', APP()));
     await cas.post(session('tokens', APP()));
     // Without a token, that the service would need its identity for.
     await cas.post(session('plain', APP().replace(', WHO: "$$SCONE::who$$"', '')));
   });
-  afterAll(() => cas?.stop());
+  afterAll(async () => {
+    await cas?.stop();
+    await azure?.close();
+    rmSync(azureFiles, { recursive: true, force: true });
+  });
+  const hostOf = (vault: string): string => new URL(azure.vaultUrl(vault)).host;
 
   /** One refusal, and one event with its reason. */
   async function refused(
@@ -327,6 +351,45 @@ services:
       });
       await cas.post(session('taker', taking('b').replace('../', '/'), hash));
       await refused(() => cas.attest(enclave, { ...ASK, session: 'taker' }), 403, 'SCONE_SECRET_UNKNOWN');
+    });
+
+    it('has tokens of Entra, and by them what lies encrypted in vaults that are open to sessions', async () => {
+      const { clientId, clientSecret } = DEFAULT_PRINCIPAL;
+      const key = randomBytes(32);
+      const iv = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', key, iv);
+      const ciphertext = Buffer.concat([cipher.update('hidden'), cipher.final()]);
+      const header = Buffer.from('00a100020006', 'hex');
+      const envelope = Buffer.concat([header, iv, ciphertext, cipher.getAuthTag()]);
+      for (const vault of ['mine', 'other'])
+        azure.vaults.get(vault)!.secrets.seed('db', envelope.toString('base64'));
+      const of = (vault: string, secret = clientSecret!, opening = key.toString('hex')) => `
+secrets:
+  - { name: aad, kind: aad-token, tenant_id: ${DEFAULT_TENANT}, client_id: ${clientId}, application_secret: ${secret} }
+  - { name: key, kind: binary, value: "${opening}" }
+  - { name: db, import_akv: { vault: "${hostOf(vault)}", decryption_key: $$SCONE::key$$ } }
+services:
+  - { name: app, mrenclaves: [${measured('app')}], environment: { T: $$SCONE::aad$$, DB: $$SCONE::db$$ } }`;
+      const enclave = await certificate('enclave');
+      const ask = (name: string) => () => cas.attest(enclave, { ...ASK, session: name });
+      await cas.post(session('azure', of('mine')));
+      await cas.events();
+      const { status, body } = await ask('azure')();
+      expect(status).toBe(200);
+      const { T, DB } = (body as { release: { environment: Record<string, string> } }).release.environment;
+      expect([DB, azure.entra.authenticated(T!)?.principal.clientId]).toEqual(['hidden', clientId]);
+      const events = await cas.events();
+      expect(events).toMatchObject([
+        { type: 'attestation.granted', data: { grants: [{ vault: 'entra' }, { vault: hostOf('mine') }] } },
+      ]);
+      for (const hidden of [T!, 'hidden', clientSecret!])
+        expect(JSON.stringify(events)).not.toContain(hidden);
+      await cas.post(session('azure-other', of('other')));
+      await refused(ask('azure-other'), 403, 'SCONE_SECRET_NOT_SERVED');
+      await cas.post(session('azure-wrong', of('mine', 'wrong')));
+      await refused(ask('azure-wrong'), 403, 'SCONE_IDENTITY_REFUSED');
+      await cas.post(session('azure-key', of('mine', clientSecret, 'ab'.repeat(32))));
+      await refused(ask('azure-key'), 403, 'SCONE_ENVELOPE_INVALID');
     });
 
     it('shows its second factors, a one-time password once', async () => {

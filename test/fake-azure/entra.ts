@@ -1,4 +1,4 @@
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { constants, createHash, randomUUID, timingSafeEqual, verify, X509Certificate } from 'node:crypto';
 import { TokenAuthority, type TokenClaims } from './token-authority.js';
 import type { JsonObject, WireResponse } from './wire.js';
 
@@ -9,6 +9,8 @@ export interface FakePrincipal {
   readonly clientId: string;
   readonly objectId?: string;
   readonly clientSecret?: string;
+  /** PEM, registered for assertions that the application signs itself. */
+  readonly certificate?: string;
   /** Service account of the cluster that is federated: `system:serviceaccount:<namespace>:<name>`. */
   readonly federatedSubject?: string;
   /** The metadata service gives out its tokens; the one without a requested client id is the first. */
@@ -151,7 +153,13 @@ export class FakeEntra {
       if (principal.clientSecret !== undefined && sameText(secret, principal.clientSecret)) return undefined;
       return refusal('invalid_client', 7000215, 'Invalid client secret provided.');
     }
-    const claims = this.cluster.verify(form.get('client_assertion') ?? '');
+    const assertion = form.get('client_assertion') ?? '';
+    if (principal.certificate !== undefined) {
+      const tokenPath = `/${this.tenantId}/oauth2/v2.0/token`;
+      if (signedByCertificate(assertion, principal.clientId, principal.certificate, tokenPath))
+        return undefined;
+    }
+    const claims = this.cluster.verify(assertion);
     if (claims === undefined) {
       return refusal(
         'invalid_client',
@@ -172,6 +180,31 @@ export class FakeEntra {
       700213,
       `No matching federated identity record found for presented assertion subject '${claims.sub}'.`,
     );
+  }
+}
+
+/** https://learn.microsoft.com/entra/identity-platform/certificate-credentials: `x5t` with RS256, `x5t#S256` with PS256. */
+function signedByCertificate(assertion: string, clientId: string, pem: string, tokenPath: string): boolean {
+  const [header = '', payload = '', signature = '', ...more] = assertion.split('.');
+  const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as JsonObject;
+  try {
+    const { raw, publicKey } = new X509Certificate(pem);
+    const { alg, x5t, 'x5t#S256': x5tSha256 } = decode(header);
+    const digest = (name: string): string => createHash(name).update(raw).digest('base64url');
+    const pss = alg === 'PS256' && x5tSha256 === digest('sha256');
+    if (more.length > 0 || (!pss && !(alg === 'RS256' && x5t === digest('sha1')))) return false;
+    const padding = pss ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING;
+    const key = { key: publicKey, padding, ...(pss ? { saltLength: 32 } : {}) };
+    const { iss, sub, aud, exp } = decode(payload);
+    return (
+      verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')) &&
+      iss === clientId &&
+      sub === clientId &&
+      new URL(aud as string).pathname === tokenPath &&
+      (exp as number) > Date.now() / 1_000
+    );
+  } catch {
+    return false;
   }
 }
 

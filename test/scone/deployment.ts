@@ -28,8 +28,11 @@ export class SconeDeployment {
     readonly folder: string,
   ) {}
 
-  /** @param federation entries without their authority, which is one for all */
-  static async start(federation: readonly object[]): Promise<SconeDeployment> {
+  /**
+   * @param federation entries without their authority, which is one for all
+   * @param azure what sessions may do by identities of their own
+   */
+  static async start(federation: readonly object[], azure?: object): Promise<SconeDeployment> {
     const folder = mkdtempSync(join(tmpdir(), 'siegel-scone-'));
     const [owner, authority, [port = 0]] = await Promise.all([
       certificate('owner'),
@@ -39,6 +42,7 @@ export class SconeDeployment {
     const settings = {
       creators: [owner.spkiHash],
       vaults: { shop: 'demo' },
+      ...(azure === undefined ? {} : { azure }),
       federation: federation.map((entry) => ({ ...entry, authority: authority.cert })),
     };
     writeFileSync(join(folder, 'scone.json'), JSON.stringify({ tenants: { default: settings } }));

@@ -9,6 +9,11 @@ export { EmbeddedVault, type EmbeddedVaultOptions } from './embedded/embedded-va
 export { authorityOf, AZURE_CLOUDS, cloudOf, type AzureCloud } from './azure/clouds.js';
 export { AzureKeyVault, KEY_VAULT_API_VERSION, type AzureKeyVaultOptions } from './azure/azure-key-vault.js';
 export { openConnection, type AzureConnection } from './azure/connection.js';
+export {
+  makeApplicationCredential,
+  type ApplicationIdentity,
+  type ApplicationOptions,
+} from './azure/application-credential.js';
 export { makeCredential, type IdentityOptions } from './azure/identity.js';
 export { makeTransport, type Transport, type TransportOptions } from './azure/transport.js';
 export { toVaultError } from './azure/error-mapping.js';

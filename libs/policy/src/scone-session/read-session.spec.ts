@@ -73,6 +73,53 @@ describe('SCONE sessions', () => {
     expect(scone.keyHashBytes(text)?.length === 32).toBe(holds);
   });
 
+  it.each<[what: string, lines: string, faults: string[]]>([
+    ['by secret', 'tenant_id: t, client_id: c, application_secret: $$SCONE::s$$', []],
+    [
+      'by certificate',
+      `tenant_id: t, client_id: c, private_key: key, certificate_thumbprint: ${'AB'.repeat(20)}`,
+      [],
+    ],
+    ['by nothing', 'tenant_id: t, client_id: c', ['secrets[0].application_secret']],
+    [
+      'by both',
+      `tenant_id: t, client_id: c, application_secret: s, private_key: k, certificate_thumbprint: ${E}`,
+      ['secrets[0].application_secret'],
+    ],
+    [
+      'by a key without its thumbprint',
+      'tenant_id: t, client_id: c, private_key: k',
+      ['secrets[0].application_secret'],
+    ],
+    [
+      'by a thumbprint that is none',
+      'tenant_id: t, client_id: c, private_key: k, certificate_thumbprint: ab',
+      ['secrets[0].certificate_thumbprint'],
+    ],
+    ['of nobody', 'application_secret: s', ['secrets[0].tenant_id', 'secrets[0].client_id']],
+  ])('an aad-token %s', (_what, lines, faults) => {
+    expect(faultsOf(`name: a\nversion: 0.3\nsecrets:\n  - { name: t, kind: aad-token, ${lines} }`)).toEqual(
+      faults,
+    );
+  });
+
+  it.each([
+    ['for a vault', 'environment: { DB: $$SCONE::db$$ }', 'mapped'],
+    ['in an environment', 'environment: { T: $$SCONE::aad$$ }', 'unsupported'],
+    ['in a command', 'command: app $$SCONE::aad$$', 'unsupported'],
+  ])('an aad-token %s is %s', (_what, lines, result) => {
+    const imported = scone.importSession(
+      read(`name: a
+version: 0.3
+secrets:
+  - { name: aad, kind: aad-token, tenant_id: t, client_id: c, application_secret: s }
+  - { name: db, kind: ascii, import_akv: { vault: shop } }
+services:
+  - { name: s, mrenclaves: [${E}], ${lines} }`),
+    );
+    expect(imported.report.find(({ path }) => path === 'secrets[0]')?.result).toBe(result);
+  });
+
   it('quorums are counted, and what is not understood is not left out of the count', () => {
     const { session, faults } = read(
       'name: a\nversion: 0.3\naccess_policy: { update: [{ require-all: [CREATOR, nobody] }], read: [ANY, CREATOR] }',

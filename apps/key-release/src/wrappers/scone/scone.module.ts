@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { AttestService } from './attest/attest.service.js';
 import { FirstUses } from './attest/once.js';
 import { SharedSecrets } from './attest/shared-secrets.js';
+import { VaultSecrets } from './attest/vault-secrets.js';
+import { SessionIdentities } from './azure/session-identities.js';
 import { SconeEndpoints } from './http/endpoints.js';
 import { SconeListener } from './http/scone-listener.js';
 import { Refusals } from './session/refusals.js';
@@ -16,7 +18,9 @@ import { SessionService } from './session/session.service.js';
     SconeEndpoints,
     SconeListener,
     SessionService,
+    SessionIdentities,
     SharedSecrets,
+    VaultSecrets,
   ],
 })
 export class SconeModule {}

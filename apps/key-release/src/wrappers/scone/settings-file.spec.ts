@@ -31,6 +31,13 @@ describe('settings', () => {
     expect(readSealingKey(of('SIEGEL_SCONE_KEY_FILE', `${KEY}\n`))).toEqual(Buffer.alloc(32, 7));
   });
 
+  it('let no session be somebody in Azure, but where they say so', () => {
+    const of1 = (tenant: object) =>
+      readSettings(of('SIEGEL_SCONE_FILE', JSON.stringify({ tenants: { a: tenant } }))).get('a')?.azure;
+    expect(of1({ creators: [] })).toBeUndefined();
+    expect(of1({ creators: [], azure: {} })).toEqual({ timeoutSeconds: 10, vaultHosts: {} });
+  });
+
   it.each([
     ['SIEGEL_SCONE_FILE', undefined],
     ['SIEGEL_SCONE_FILE', '{'],
@@ -41,6 +48,12 @@ describe('settings', () => {
       'SIEGEL_SCONE_FILE',
       '{"tenants":{"a":{"creators":[],"federation":[{"session":"s","service":"t","authority":"x"}]}}}',
     ],
+    ['SIEGEL_SCONE_FILE', '{"tenants":{"a":{"creators":[],"azure":{"authorityHost":"http://e.example"}}}}'],
+    [
+      'SIEGEL_SCONE_FILE',
+      '{"tenants":{"a":{"creators":[],"azure":{"vaultHosts":{"https://v.example":{}}}}}}',
+    ],
+    ['SIEGEL_SCONE_FILE', '{"tenants":{"a":{"creators":[],"azure":{"caFile":"none.pem"}}}}'],
     ['SIEGEL_SCONE_KEY_FILE', undefined],
     ['SIEGEL_SCONE_KEY_FILE', 'c2hvcnQ='],
     ['SIEGEL_SCONE_KEY_FILE', KEY.slice(0, -1)],

@@ -1,8 +1,10 @@
 import { ConfigurationError } from '#platform';
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { KeyReleaseEnvironment } from '../../environment.js';
+import { resolvedAzure, SessionAzureSettings } from './azure/azure-settings.js';
 
 const spkiHash = z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of an SPKI as lower-case hex');
 
@@ -50,6 +52,7 @@ const TenantSettings = z.strictObject({
   /** Vaults that `import_akv` may read, by the first label of their host as sessions write it; to the deployment's name. */
   vaults: z.record(z.string().max(127), z.string().max(63)).default({}),
   federation: z.array(FederatedService).max(256).default([]),
+  azure: SessionAzureSettings.exactOptional(),
 });
 export type SconeTenant = z.infer<typeof TenantSettings>;
 
@@ -61,7 +64,13 @@ export function readSettings(environment: KeyReleaseEnvironment): ReadonlyMap<st
   if (file === undefined)
     throw refused('SIEGEL_SCONE_FILE', 'is needed with SIEGEL_SCONE_PORT: without it nobody may do anything');
   try {
-    return new Map(Object.entries(Settings.parse(JSON.parse(readFileSync(file, 'utf8'))).tenants));
+    const { tenants } = Settings.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return new Map(
+      Object.entries(tenants).map(([tenant, { azure, ...rest }]) => [
+        tenant,
+        { ...rest, ...(azure === undefined ? {} : { azure: resolvedAzure(azure, dirname(file)) }) },
+      ]),
+    );
   } catch (error) {
     throw refused('SIEGEL_SCONE_FILE', (error as Error).message.slice(0, 1_000));
   }

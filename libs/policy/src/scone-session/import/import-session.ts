@@ -3,6 +3,7 @@ import { ACCESS_RIGHTS } from '../read-access.js';
 import type { ReadSession } from '../read-session.js';
 import type { SconeSecret, SconeSession } from '../model.js';
 import { importDelivery, vaultName } from './import-service.js';
+import { reportToken } from './import-token.js';
 import { importIdentity, importPlatforms } from './import-identity.js';
 import { importSecurity, reportRestOfSecurity, type ImportedSecurity } from './import-security.js';
 import { ImportReport, type SessionImportLine } from './report.js';
@@ -40,7 +41,7 @@ export function importSession({ session, document, faults }: ReadSession): Impor
   const services = session.services.flatMap((_, index) =>
     importService(session, index, security, present, report),
   );
-  session.secrets.forEach((secret, index) => reportSecret(secret, index, report));
+  session.secrets.forEach((secret, index) => reportSecret(secret, index, session, report));
   reportRuntimeOnly(session, present, report);
   report.complete(document.data);
   const spoken = report.lines.filter(({ path }) => path !== '');
@@ -119,7 +120,7 @@ function importService(
   return [{ service: service.name, workload }];
 }
 
-function reportSecret(secret: SconeSecret, index: number, report: ImportReport): void {
+function reportSecret(secret: SconeSecret, index: number, session: SconeSession, report: ImportReport): void {
   const at = ['secrets', index];
   const { importAkv, import: from, kind } = secret;
   if (importAkv) {
@@ -136,8 +137,7 @@ function reportSecret(secret: SconeSecret, index: number, report: ImportReport):
   } else if (kind === 'config-fragment' && !from) report.mapped(at, 'put in where this session refers to it');
   else if (from)
     report.unsupported(at, 'of another session; import that one, and name its vault object in "secrets"');
-  else if (kind === 'aad-token')
-    report.unsupported(at, 'the deployment authenticates to its vaults itself; see docs/azure.md');
+  else if (kind === 'aad-token') reportToken(secret, at, session, report);
   else
     report.unsupported(
       at,

@@ -1,16 +1,12 @@
 import { scone } from '#policy';
-import { isVaultError, type VaultRegistry } from '#vault';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import type { GrantRecord } from '#contracts';
-import { refusalOf } from '../../../pipeline/vault-refusals.js';
-import { VAULTS } from '../../../vaults/vaults.token.js';
 import { type MadeSecret, SecretProblem } from '../secrets/made-secret.js';
-import { openEnvelope } from '../secrets/vault-envelope.js';
-import { vaultSecret } from '../secrets/vault-value.js';
 import { type OpenSession, SessionService } from '../session/session.service.js';
 import { signToken } from './session-token.js';
+import { type SecretContext, VaultSecrets } from './vault-secrets.js';
 
 const MAX_IMPORTS = 8;
 
@@ -25,7 +21,7 @@ export interface CollectedSecrets {
 export class SharedSecrets {
   constructor(
     private readonly sessions: SessionService,
-    @Inject(VAULTS) private readonly vaults: VaultRegistry,
+    private readonly vaults: VaultSecrets,
   ) {}
 
   /** @throws SecretProblem, SiegelError */
@@ -56,7 +52,10 @@ export class SharedSecrets {
   ): Promise<MadeSecret | undefined> {
     const secret = opened.session.secrets.find((one) => one.name === name);
     if (secret?.import) return this.imported(opened, secret, secret.import, grants, now, depth);
-    if (secret?.importAkv) return this.fromVault(opened, secret, secret.importAkv, grants, now, depth);
+    if (secret?.importAkv)
+      return this.vaults.read(secret, secret.importAkv, this.context(opened, grants, now, depth));
+    if (secret?.kind === 'aad-token')
+      return this.vaults.token(secret, this.context(opened, grants, now, depth));
     const made = Object.hasOwn(opened.record.secrets, name) ? opened.record.secrets[name] : undefined;
     if (
       made &&
@@ -97,63 +96,23 @@ export class SharedSecrets {
     return this.value(source, from.secret, grants, now, depth + 1);
   }
 
-  private async fromVault(
+  private context(
     opened: OpenSession,
-    secret: scone.SconeSecret,
-    { vault: address, secretName, decryptionKey }: NonNullable<scone.SconeSecret['importAkv']>,
     grants: z.infer<typeof GrantRecord>[],
     now: Date,
     depth: number,
-  ): Promise<MadeSecret> {
-    const { name } = secret;
-    const key =
-      decryptionKey === undefined
-        ? undefined
-        : await this.decryptionKey(opened, name, decryptionKey, grants, now, depth);
-    const label =
-      address
-        .replace(/^https:\/\//, '')
-        .split(/[.:/]/)[0]
-        ?.toLowerCase() ?? '';
-    const { vaults } = this.sessions.settings(opened.record.tenant);
-    const vault = Object.hasOwn(vaults, label) ? vaults[label] : undefined;
-    if (vault === undefined)
-      throw new SecretProblem(
-        'SCONE_SECRET_NOT_SERVED',
-        `"${name}": no vault "${label}" is open to sessions`,
-      );
-    try {
-      const { value, version, requestId, contentType } = await this.vaults
-        .get(vault)
-        .getSecret({ objectName: secretName });
-      grants.push({
-        alias: name,
-        as: 'resource',
-        vault,
-        objectName: secretName,
-        objectType: 'secret',
-        version,
-        ...(requestId === undefined ? {} : { requestId }),
-      });
-      const bytes = key ? openEnvelope(name, value.toString('latin1'), key) : value;
-      return vaultSecret(secret, bytes, contentType);
-    } catch (error) {
-      if (isVaultError(error)) throw refusalOf(error, `${vault}/${secretName}`);
-      throw error;
-    }
-  }
-
-  private async decryptionKey(
-    opened: OpenSession,
-    by: string,
-    name: string,
-    grants: z.infer<typeof GrantRecord>[],
-    now: Date,
-    depth: number,
-  ): Promise<Buffer> {
-    const key = depth < MAX_IMPORTS ? await this.value(opened, name, grants, now, depth + 1) : undefined;
-    if (key?.kind === 'binary') return Buffer.from(key.base64, 'base64');
-    throw new SecretProblem('SCONE_SECRET_UNKNOWN', `"${by}": its decryption key is no binary secret`);
+  ): SecretContext {
+    const { tenant } = opened.record;
+    return {
+      tenant,
+      settings: this.sessions.settings(tenant),
+      secrets: opened.session.secrets,
+      grants,
+      find: async (name) => {
+        if (depth < MAX_IMPORTS) return this.value(opened, name, grants, now, depth + 1);
+        throw new SecretProblem('SCONE_SECRET_INVALID', `"${name}" refers to itself, or too far`);
+      },
+    };
   }
 
   private async token(

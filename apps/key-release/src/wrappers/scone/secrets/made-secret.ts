@@ -37,6 +37,8 @@ export type SecretProblemCode =
   | 'SCONE_FORMAT_UNKNOWN'
   /** A value of a vault that its `decryption_key` does not open. */
   | 'SCONE_ENVELOPE_INVALID'
+  /** The session's own identity: Entra, or a vault, does not take it. */
+  | 'SCONE_IDENTITY_REFUSED'
   /** A kind that is not made here. */
   | 'SCONE_SECRET_NOT_SERVED';
 

@@ -267,11 +267,7 @@ function refuseUnserved(
   if (secrets.length > MAX_SECRETS) refuse(`secrets: more than ${MAX_SECRETS}`);
   if (secrets.filter(({ keyType }) => keyType?.startsWith('RSA')).length > MAX_RSA_KEYS)
     refuse(`secrets: more than ${MAX_RSA_KEYS} RSA keys`);
-  for (const { name: secret, kind, import: from, exports } of secrets) {
-    if (kind === 'aad-token')
-      refuse(
-        `secrets: "${secret}": aad-token is not served; the deployment reads its vaults by its own identity`,
-      );
+  for (const { name: secret, import: from, exports } of secrets) {
     if (from?.foreign === true || exports.some(({ foreign }) => foreign))
       refuse(`secrets: "${secret}": other CAS cannot be exported to or imported from`);
   }
