@@ -62,18 +62,25 @@ const insertToken: Mutation = (input, _, random) => {
 /** Parsers of what a marble sends to be activated, and of the templates of its manifest. */
 export function activationTargets(quote: Buffer, der: readonly Mutation[]): Target[] {
   const csr = certificateRequest();
-  const request = encodeRequest({
-    quote,
-    csr,
-    marbleType: 'web',
-    uuid: '11111111-2222-4333-8444-555555555555',
-  });
+  const request = (presented: Buffer): Buffer =>
+    encodeRequest({
+      quote,
+      csr: presented,
+      marbleType: 'web',
+      uuid: '11111111-2222-4333-8444-555555555555',
+    });
   return [
     {
       name: 'marblerun-activation',
-      seeds: [request],
+      seeds: [csr, Buffer.alloc(0), csr.subarray(0, -1), csr.subarray(4), Buffer.from(csr).reverse()].map(
+        request,
+      ),
       mutations: [],
-      run: (input) => codeOf(() => void decodeActivationRequest(input)),
+      run: (input) =>
+        codeOf(() => {
+          const { csr: named } = decodeActivationRequest(input);
+          parseMarbleCsr(named);
+        }),
       share: 1,
     },
     {

@@ -77,7 +77,9 @@ export function anjunaTargets(lines: readonly Mutation[], bytes: readonly Mutati
       mutations: [...bytes],
       run: (input) => {
         const call = vaultCallOf('GET', `${VAULT_PREFIX}${input.toString('latin1')}`);
-        return call.kind === 'refused' ? call.code : call.kind;
+        if (call.kind === 'refused') return call.code;
+        // A read is what the others are judged against; they are outcomes of their own.
+        return call.kind === 'read' ? undefined : call.kind;
       },
       share: 1,
     },

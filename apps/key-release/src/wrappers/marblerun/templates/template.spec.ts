@@ -192,6 +192,8 @@ describe('templates of manifests', () => {
 
   it('is bounded in depth, steps and output', () => {
     const nested = '{{if true}}'.repeat(100) + '{{end}}'.repeat(100);
+    expect(answer('{{/**/}}'.repeat(4_096), 'file')).not.toMatch(/actions/);
+    expect(answer('{{/**/}}'.repeat(4_097), 'file')).toMatch(/more than 4096 actions/);
     expect(answer(nested, 'file')).toMatch(/nested too deep/);
     expect(answer(`{{ hex ${'('.repeat(100)}.Secrets.a${')'.repeat(100)} }}`, 'file')).toMatch(
       /nested too deep/,

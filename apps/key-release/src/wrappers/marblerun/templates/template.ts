@@ -4,12 +4,15 @@ import type { Node } from './nodes.js';
 import { parse } from './parser.js';
 import { collectReferences, type References } from './references.js';
 import { ENV_FUNCTIONS, FILE_FUNCTIONS } from './secret-functions.js';
+import { TemplateError } from './template-error.js';
 import type { Value } from './values.js';
 
 export type ParameterKind = 'file' | 'env';
 
 /** Name of every template of a manifest in messages. */
 const NAME = 'data';
+/** Far beyond any configuration file, and parsed within milliseconds. */
+const MAX_ACTIONS = 4_096;
 const NOTHING: readonly Node[] = [];
 const FUNCTIONS = { file: FILE_FUNCTIONS, env: ENV_FUNCTIONS };
 const CALLABLE = {
@@ -28,6 +31,8 @@ export class Template {
     private readonly kind: ParameterKind,
   ) {
     this.source = data.toString('latin1');
+    if (actionsIn(this.source) > MAX_ACTIONS)
+      throw new TemplateError(`template: ${NAME}: more than ${MAX_ACTIONS} actions`);
     this.nodes = this.source.includes('{{') ? parse(this.source, NAME, CALLABLE[kind]) : NOTHING;
   }
 
@@ -41,4 +46,12 @@ export class Template {
   collect(into: References): void {
     collectReferences(this.nodes, into);
   }
+}
+
+/** Openings of actions; those in comments and strings count too, as a bound must be cheaper than parsing. */
+function actionsIn(source: string): number {
+  let count = 0;
+  for (let at = source.indexOf('{{'); at !== -1 && count <= MAX_ACTIONS; at = source.indexOf('{{', at + 2))
+    count++;
+  return count;
 }
