@@ -3,6 +3,7 @@ import { VaultRegistry } from '#vault';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createCipheriv, createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import {
   type SecretContext,
   VaultSecrets,
@@ -182,6 +183,27 @@ describe('identities of SCONE sessions', () => {
     await expect(token(AAD(), { azure: nobody })).rejects.toEqual(
       expect.objectContaining({ code: 'VAULT_UNAVAILABLE' }),
     );
+  });
+
+  it('nor is waited for longer than the settings say', async () => {
+    const silent = createServer();
+    await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
+    const sockets: Socket[] = [];
+    silent.on('connection', (socket) => void sockets.push(socket.on('error', () => undefined)));
+    const { port } = silent.address() as AddressInfo;
+    const begun = performance.now();
+    try {
+      const slow = { ...azure, authorityHost: `https://localhost:${port}`, timeoutSeconds: 0.3 };
+      await expect(token(AAD(), { azure: slow })).rejects.toMatchObject({
+        code: 'VAULT_UNAVAILABLE',
+        reason: { code: 'VAULT_UNREACHABLE', message: expect.stringContaining('no answer in time') },
+      });
+      expect(performance.now() - begun).toBeLessThan(5_000);
+      expect(sockets.length).toBeGreaterThan(0);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
   });
 
   it('read the vaults that the settings name, as themselves', async () => {
