@@ -1,7 +1,7 @@
 import type { PathStep } from '../../problem.js';
 import { FORMATS } from '../../manifest/formats.js';
 import { hostArguments } from '../text/command.js';
-import { parseTemplate, wholePlaceholder, type Placeholder } from '../text/placeholder.js';
+import { parseTemplate, PlaceholderError, wholePlaceholder, type Placeholder } from '../text/placeholder.js';
 import type { SconeSecret, SconeService, SconeSession } from '../model.js';
 import type { ImportReport } from './report.js';
 
@@ -82,6 +82,11 @@ function importCommand(
   }
   const aliases = new Set<string>();
   let open = false;
+  // A placeholder with a space in it is whole in the command and broken in its words.
+  if (!command.every(isTemplate)) {
+    report.unsupported(path, 'has a placeholder that is cut at a space');
+    return undefined;
+  }
   const argv = command.map((word) =>
     parseTemplate(word)
       .map((part) => {
@@ -127,5 +132,15 @@ function importFiles(
         where,
         'a manifest has no files but secrets; keep it with the CAS façade, or put the content into a vault',
       );
+  }
+}
+
+function isTemplate(word: string): boolean {
+  try {
+    parseTemplate(word);
+    return true;
+  } catch (error) {
+    if (error instanceof PlaceholderError) return false;
+    throw error;
   }
 }
