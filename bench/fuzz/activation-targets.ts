@@ -9,15 +9,13 @@ import {
   derSet,
   derUnsigned,
 } from '#pki';
+import { marblerun } from '#policy';
 import { ActivationRefusal } from '../../apps/key-release/src/wrappers/marblerun/activation/refusal.js';
 import { parseMarbleCsr } from '../../apps/key-release/src/wrappers/marblerun/activation/marble-csr.js';
 import {
   decodeActivationRequest,
   MalformedMessage,
 } from '../../apps/key-release/src/wrappers/marblerun/activation/messages.js';
-import { TemplateError } from '../../apps/key-release/src/wrappers/marblerun/templates/template-error.js';
-import { Template } from '../../apps/key-release/src/wrappers/marblerun/templates/template.js';
-import { Structure } from '../../apps/key-release/src/wrappers/marblerun/templates/values.js';
 import { encodeRequest } from '../../test/marblerun/activation-messages.js';
 import type { Mutation } from './byte-mutations.js';
 import type { Target } from './targets.js';
@@ -46,7 +44,7 @@ const TOKENS = [
   '"',
   '`',
 ];
-const DATA = new Structure(
+const DATA = new marblerun.Structure(
   'data',
   new Map<string, Buffer | string>([
     ['a', Buffer.from('abc')],
@@ -94,7 +92,7 @@ export function activationTargets(quote: Buffer, der: readonly Mutation[]): Targ
       name: 'marblerun-template',
       seeds: TEMPLATES.map((text) => Buffer.from(text)),
       mutations: [mutateLines, insertToken],
-      run: (input) => codeOf(() => void new Template(input, 'file').render(DATA)),
+      run: (input) => codeOf(() => void new marblerun.Template(input, 'file').render(DATA)),
       share: 1,
     },
   ];
@@ -123,7 +121,7 @@ function codeOf(parse: () => void): string | undefined {
   } catch (error) {
     if (error instanceof MalformedMessage) return error.message;
     if (error instanceof ActivationRefusal) return error.reason.message.slice(0, 100);
-    if (error instanceof TemplateError)
+    if (error instanceof marblerun.TemplateError)
       return error.message.replace(/^template: data:[\d:]* /, '').slice(0, 60);
     throw error;
   }

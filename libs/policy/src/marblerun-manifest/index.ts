@@ -10,4 +10,5 @@ export { checkManifest } from './check-manifest.js';
 export type { Fault } from './check-manifest.js';
 export { firstPemBlock, userCertificate } from './check-access.js';
 export { lintMarbleRunManifest, MARBLERUN_TCB_STATUSES, strictFaults } from './lint-manifest.js';
+export * from './templates/index.js';
 export type * from './model.js';

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Manifest, SecretDefinition } from './manifest/model.js';
+import type { Manifest, SecretDefinition, SecretMaterial } from './manifest/model.js';
 
 export type * from './manifest/model.js';
 
@@ -48,16 +48,6 @@ export interface CoordinatorAuthority {
   readonly intermediate: CertifiedKey;
   /** Same key and subject as the intermediate, self-signed: certificate of the gRPC server, `.MarbleRun.RootCA`, issuer of marbles. */
   readonly marbleRoot: CertifiedKey;
-}
-
-/**
- * The value of a secret. Symmetric and plain: `private` and `public` are the same bytes, `certificate` is empty. Certificates: PKCS#8
- * DER, SubjectPublicKeyInfo DER, certificate DER.
- */
-export interface SecretMaterial {
-  readonly private: Buffer;
-  readonly public: Buffer;
-  readonly certificate: Buffer;
 }
 
 /** Secrets of one cycle: the manifest in force, or the one before it. */

@@ -1,7 +1,7 @@
 import { SiegelError } from '#contracts';
 import { GRPC_STATUS, GrpcError, type UnaryCall } from '#platform';
 import { ReplayCache } from '#pki';
-import type { Condition } from '#policy';
+import { type Condition, marblerun } from '#policy';
 import { Injectable } from '@nestjs/common';
 import { Denial } from '../../../pipeline/denial.js';
 import { EarlyRefusals, refusal } from '../../../pipeline/early-refusals.js';
@@ -11,7 +11,6 @@ import { CoordinatorError } from '../coordinator-error.js';
 import { canonicalUuid, UuidError } from '../derivation/uuid.js';
 import { MarbleSecrets } from '../generation/secret-works.js';
 import type { ActivationTicket, Deployment, DeploymentSnapshot, Marble } from '../interface.js';
-import { templatesOf } from '../templates/manifest-templates.js';
 import { judgeInfrastructure, platformOf } from './infrastructure-policy.js';
 import { marbleBinding } from './marble-binding.js';
 import { issueMarbleCertificate } from './marble-certificate.js';
@@ -223,7 +222,7 @@ export class Activation {
     const { marbleType } = request;
     const uuid = canonicalUuid(request.uuid);
     const csr = await readMarbleCsr(request.csr, provenKey);
-    const templates = templatesOf(marble, snapshot.manifest);
+    const templates = marblerun.templatesOf(marble, snapshot.manifest);
     const name = { uuid, type: marbleType };
     const [identity, secrets] = await Promise.all([
       issueMarbleCertificate(csr, name, snapshot.authority.marbleRoot, deployment.settings.keys, new Date()),

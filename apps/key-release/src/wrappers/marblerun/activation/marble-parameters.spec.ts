@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { marblerun } from '#policy';
 import { randomBytes } from 'node:crypto';
 import { RsaKeyPool } from '../generation/rsa-key-pool.js';
 import { SecretGenerator } from '../generation/secret-generator.js';
@@ -11,7 +12,6 @@ import type {
   SecretDefinition,
 } from '../interface.js';
 import { createAuthority } from '../state/authority.js';
-import { templatesOf } from '../templates/manifest-templates.js';
 import { issueMarbleCertificate, type MarbleIdentity } from './marble-certificate.js';
 import { marbleParameters } from './marble-parameters.js';
 import { decodeActivationRequest, encodeActivationResponse, MalformedMessage } from './messages.js';
@@ -90,7 +90,7 @@ describe('what a marble receives', () => {
       current: cycle(1),
       previous,
     };
-    const templates = templatesOf(one, manifest);
+    const templates = marblerun.templatesOf(one, manifest);
     const secrets = await prepareSecrets(works, snapshot, one, NAME, templates);
     const { env } = marbleParameters(snapshot, one, templates, identity, secrets);
     return { env: new Map(env.map(([name, value]) => [name, value.toString()])), secrets };

@@ -1,16 +1,12 @@
-import type { DeploymentSnapshot, Marble } from '../interface.js';
-import type { MarbleTemplates } from '../templates/manifest-templates.js';
-import { pemText } from '../templates/secret-functions.js';
-import { secretDictionary, templateData } from '../templates/template-data.js';
-import { TemplateError } from '../templates/template-error.js';
-import type { Template } from '../templates/template.js';
-import type { Value } from '../templates/values.js';
+import { marblerun } from '#policy';
+import type { DeploymentSnapshot, Marble, MarbleTemplates } from '../interface.js';
 import type { MarbleIdentity } from './marble-certificate.js';
 import type { MarbleParameters } from './messages.js';
 import type { PreparedSecrets } from './prepared-secrets.js';
 import { activationFailed } from './refusal.js';
 import { ttlsConfig } from './ttls-config.js';
 
+const { pemText, secretDictionary, templateData, TemplateError } = marblerun;
 const CUSTOMIZING = 'customizing marble parameters';
 
 /**
@@ -59,7 +55,7 @@ export function marbleParameters(
 
 function rendered(
   values: MarbleTemplates['files'],
-  data: Value,
+  data: marblerun.Value,
   where: (name: string) => string,
 ): (readonly [string, Buffer])[] {
   return values.map(([name, value]) => [
@@ -68,7 +64,7 @@ function rendered(
   ]);
 }
 
-function render(template: Template, data: Value, where: string): Buffer {
+function render(template: marblerun.Template, data: marblerun.Value, where: string): Buffer {
   try {
     return template.render(data);
   } catch (error) {

@@ -5,12 +5,12 @@ import { CoordinatorError } from '../coordinator-error.js';
 import type {
   DeploymentSnapshot,
   Marble,
+  MarbleTemplates,
   SecretCycle,
   SecretDefinition,
   SecretMaterial,
 } from '../interface.js';
 import type { MarbleSecrets } from '../generation/secret-works.js';
-import type { MarbleTemplates } from '../templates/manifest-templates.js';
 import { activationFailed, ActivationRefusal } from './refusal.js';
 
 type Grant = z.infer<typeof GrantRecord>;

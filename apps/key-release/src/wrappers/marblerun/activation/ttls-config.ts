@@ -1,5 +1,5 @@
+import { marblerun } from '#policy';
 import type { Manifest, Marble, SecretMaterial } from '../interface.js';
-import { pemText } from '../templates/secret-functions.js';
 import { activationFailed } from './refusal.js';
 
 /** What `MARBLE_TTLS_CONFIG` is made of. */
@@ -34,7 +34,7 @@ export function ttlsConfig({
   secrets,
 }: TtlsInput): string | undefined {
   if (marble.tls.length === 0) return undefined;
-  const cacrt = pemText('CERTIFICATE', marbleRoot);
+  const cacrt = marblerun.pemText('CERTIFICATE', marbleRoot);
   const own = { cacrt, ...pair(identity) };
   const incoming: Record<string, Connection> = {};
   const outgoing: Record<string, Connection> = {};
@@ -50,8 +50,8 @@ export function ttlsConfig({
 }
 
 const pair = ({ certificate, private: key }: SecretMaterial) => ({
-  clicrt: pemText('CERTIFICATE', certificate),
-  clikey: pemText('PRIVATE KEY', key),
+  clicrt: marblerun.pemText('CERTIFICATE', certificate),
+  clikey: marblerun.pemText('PRIVATE KEY', key),
 });
 
 const sorted = <T>(members: Readonly<Record<string, T>>): Record<string, T> =>

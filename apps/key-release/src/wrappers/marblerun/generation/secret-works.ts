@@ -1,9 +1,10 @@
+import { marblerun } from '#policy';
 import type { VaultRegistry } from '#vault';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import { VAULTS } from '../../../vaults/vaults.token.js';
+import { CoordinatorError } from '../coordinator-error.js';
 import type { CertifiedKey, Manifest, SecretDefinition, SecretMaterial, SecretWorks } from '../interface.js';
-import { dryRun } from '../templates/manifest-templates.js';
 import { RsaKeyPool } from './rsa-key-pool.js';
 import { SecretGenerator } from './secret-generator.js';
 import { readVaultSecret, type VaultSecret } from './vault-secret.js';
@@ -37,7 +38,11 @@ export class MarbleSecrets implements SecretWorks, OnModuleDestroy {
   }
 
   dryRun(manifest: Manifest): void {
-    dryRun(manifest);
+    const [fault] = marblerun.templateFaults(manifest);
+    if (fault)
+      throw new CoordinatorError('MANIFEST_INVALID', `running manifest template dry run: ${fault.message}`, {
+        cause: fault.cause,
+      });
   }
 
   onModuleDestroy(): void {

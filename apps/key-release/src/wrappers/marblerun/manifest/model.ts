@@ -1,6 +1,6 @@
 import type { marblerun } from '#policy';
 
-/** The manifest's model, as `libs/policy` reads it. */
+/** The manifest's model and its templates, as `libs/policy` has them. */
 export type Manifest = marblerun.Manifest;
 export type PackageProperties = marblerun.PackageProperties;
 export type InfrastructureProperties = marblerun.InfrastructureProperties;
@@ -19,3 +19,5 @@ export type TlsTag = marblerun.TlsTag;
 export type TlsIncoming = marblerun.TlsIncoming;
 export type FeatureGate = marblerun.FeatureGate;
 export type ManifestConfig = marblerun.ManifestConfig;
+export type MarbleTemplates = marblerun.MarbleTemplates;
+export type SecretMaterial = marblerun.SecretMaterial;

@@ -1,9 +1,7 @@
-import { CoordinatorError } from '../coordinator-error.js';
-import type { Manifest, Marble, ParameterValue } from '../interface.js';
+import type { Manifest, Marble, ParameterValue } from '../model.js';
 import type { References } from './references.js';
 import { Template, type ParameterKind } from './template.js';
-import { dryRunData } from './template-data.js';
-import { TemplateError, text } from './template-error.js';
+import { text } from './template-error.js';
 
 /** The parameters of one marble, parsed. */
 export interface MarbleTemplates {
@@ -19,7 +17,7 @@ export interface MarbleTemplates {
 
 const compiled = new WeakMap<Marble, MarbleTemplates>();
 
-/** Parsed once for as long as the manifest is in force. @throws TemplateError where one cannot be parsed, which no manifest in force has */
+/** Parsed once for each manifest that is read. @throws TemplateError where one cannot be parsed, which no manifest in force has */
 export function templatesOf(marble: Marble, manifest: Manifest): MarbleTemplates {
   const known = compiled.get(marble);
   if (known) return known;
@@ -47,32 +45,4 @@ export function templatesOf(marble: Marble, manifest: Manifest): MarbleTemplates
   const made = { files, env, references, inFiles };
   compiled.set(marble, made);
   return made;
-}
-
-/**
- * Runs every template of every marble with dummy values, so that a bad one is refused before it is in force.
- * @throws CoordinatorError MANIFEST_INVALID with upstream's message
- */
-export function dryRun(manifest: Manifest): void {
-  const data = dryRunData(manifest);
-  for (const [type, marble] of manifest.marbles) {
-    const { files, env } = marble.parameters;
-    const all = [
-      ...[...files].map(([name, value]) => ({ where: `file ${name}`, value, kind: 'file' as const })),
-      ...[...env].map(([name, value]) => ({ where: `env variable ${name}`, value, kind: 'env' as const })),
-    ];
-    for (const { where, value, kind } of all) {
-      if (!value.template) continue;
-      try {
-        new Template(value.data, kind).render(data);
-      } catch (error) {
-        if (!(error instanceof TemplateError)) throw error;
-        throw new CoordinatorError(
-          'MANIFEST_INVALID',
-          `running manifest template dry run: in Marble ${type}: ${where}: ${error.message}`,
-          { cause: error },
-        );
-      }
-    }
-  }
 }

@@ -1,4 +1,5 @@
-import type { Manifest, SecretDefinition, SecretMaterial } from '../interface.js';
+import type { Manifest, SecretDefinition } from '../model.js';
+import type { SecretMaterial } from './secret-material.js';
 import { octets, text } from './template-error.js';
 import { NO_VALUE, SecretValue, Structure, type Dictionary, type Value } from './values.js';
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { SecretDefinition, SecretMaterial } from '../interface.js';
+import type { SecretDefinition } from '../model.js';
 import { GO_ANSWERS } from './go-answers.js';
 import { ENV_FUNCTIONS, FILE_FUNCTIONS } from './secret-functions.js';
+import type { SecretMaterial } from './secret-material.js';
 import { type ParameterKind, Template } from './template.js';
 import { secretDictionary, templateData } from './template-data.js';
 import { TemplateError } from './template-error.js';
