@@ -4,9 +4,11 @@ import { formatPath, type LintProblem, quoted } from '../problem.js';
 import { didYouMean } from '../spelling.js';
 import { checkManifest } from './check-manifest.js';
 import type { UnknownMember } from './field-reader.js';
-import { positionOf } from './go-json.js';
+import { parseGoJson, positionOf } from './go-json.js';
+import { placeInData, placeOf } from './json-place.js';
 import type { Manifest, PackageProperties } from './model.js';
 import { ManifestSyntaxError, readManifest } from './read-manifest.js';
+import { templateFaults } from './templates/index.js';
 
 /** A finding about what a manifest says. `strict`: this server refuses it, upstream does not. */
 interface Remark {
@@ -32,7 +34,8 @@ export function lintMarbleRunManifest(bytes: Uint8Array): LintProblem[] {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   try {
     const { manifest, unknown } = readManifest(bytes);
-    const place = (path: readonly string[]) => positionOf(text, offsetOf(text, path));
+    const root = parseGoJson(bytes);
+    const place = (path: readonly string[]) => positionOf(text, placeOf(root, path).keyOffset);
     return [
       ...unknown.slice(0, DOCUMENT_LIMITS.problems).map((member): LintProblem => {
         const { message, suggestion } = unknownMember(member);
@@ -54,6 +57,17 @@ export function lintMarbleRunManifest(bytes: Uint8Array): LintProblem[] {
           ...place(path),
           message,
         })),
+      ...firstOf(templateFaults(manifest)).map(({ message, path, at, suggestion }): LintProblem => {
+        const { keyOffset, node } = placeOf(root, path);
+        return {
+          code: 'TEMPLATE_FAILS',
+          severity: 'error',
+          path: formatPath(path),
+          ...positionOf(text, node ? placeInData(text, node, at) : keyOffset),
+          message,
+          ...(suggestion === undefined ? {} : { suggestion }),
+        };
+      }),
       ...[...remarks(manifest)]
         .slice(0, DOCUMENT_LIMITS.problems)
         .map(({ code, level, path, message, suggestion }): LintProblem => ({
@@ -77,6 +91,12 @@ export function lintMarbleRunManifest(bytes: Uint8Array): LintProblem[] {
       },
     ];
   }
+}
+
+function firstOf<T>(found: Iterable<T>): T[] {
+  const first: T[] = [];
+  for (const each of found) if (first.push(each) === DOCUMENT_LIMITS.problems) break;
+  return first;
 }
 
 /** What a strict deployment refuses although upstream accepts it: misspelt members and values without effect. */
@@ -224,14 +244,3 @@ function* configRemarks({ recoveryKeys, config, users, roles }: Manifest): Gener
 }
 
 const GRAMINE_KEYS = /^\/dev\/attestation\//;
-
-/** Where the last name of a path first stands as a key after the names before it; the beginning where it does not. */
-function offsetOf(text: string, path: readonly string[]): number {
-  let at = 0;
-  for (const name of path) {
-    const next = text.toLowerCase().indexOf(JSON.stringify(name).toLowerCase(), at);
-    if (next < 0) break;
-    at = next;
-  }
-  return at;
-}

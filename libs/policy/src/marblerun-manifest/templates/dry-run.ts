@@ -3,6 +3,10 @@ import { Template } from './template.js';
 import { dryRunData } from './template-data.js';
 import { TemplateError } from './template-error.js';
 
+/** For all templates of a manifest together: a second's work at most, and far more than any manifest needs. */
+const MAX_STEPS = 500_000;
+const MAX_OCTETS = 64 * 1024 * 1024;
+
 /** A template that would fail whenever its marble comes. */
 export interface TemplateFault {
   /** As upstream says it. */
@@ -10,6 +14,10 @@ export interface TemplateFault {
   /** Names from the top: `Marbles`, `m`, `Parameters`, `Env`, `NAME`. */
   readonly path: readonly string[];
   readonly cause: TemplateError;
+  /** Octets from the beginning of the template, where that is known. */
+  readonly at: number | undefined;
+  /** What the writer most likely meant. */
+  readonly suggestion: string | undefined;
 }
 
 /**
@@ -18,6 +26,7 @@ export interface TemplateFault {
  */
 export function* templateFaults(manifest: Manifest): Generator<TemplateFault> {
   const data = dryRunData(manifest);
+  const tally = { steps: 0, octets: 0 };
   for (const [type, { parameters }] of manifest.marbles) {
     const all = [
       { values: parameters.files, member: 'Files', kind: 'file', word: 'file' },
@@ -26,12 +35,27 @@ export function* templateFaults(manifest: Manifest): Generator<TemplateFault> {
     for (const { values, member, kind, word } of all) {
       for (const [name, value] of values) {
         if (!value.template) continue;
+        const path = ['Marbles', type, 'Parameters', member, name];
+        const fault = (cause: TemplateError): TemplateFault => {
+          const { at, suggestion } = cause.place;
+          return {
+            message: `in Marble ${type}: ${word} ${name}: ${cause.message}`,
+            path,
+            cause,
+            at,
+            suggestion,
+          };
+        };
         try {
-          new Template(value.data, kind).render(data);
+          new Template(value.data, kind).render(data, tally);
         } catch (cause) {
           if (!(cause instanceof TemplateError)) throw cause;
-          const path = ['Marbles', type, 'Parameters', member, name];
-          yield { message: `in Marble ${type}: ${word} ${name}: ${cause.message}`, path, cause };
+          yield fault(cause);
+        }
+        if (tally.steps > MAX_STEPS || tally.octets > MAX_OCTETS) {
+          const most = `${MAX_STEPS} steps and ${MAX_OCTETS} bytes`;
+          yield fault(new TemplateError(`all templates up to this one need more than ${most}`));
+          return;
         }
       }
     }

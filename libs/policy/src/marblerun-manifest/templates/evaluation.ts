@@ -1,3 +1,4 @@
+import { didYouMean } from '../../spelling.js';
 import { BUILTINS, type TemplateFunction } from './builtins.js';
 import {
   commandText,
@@ -10,14 +11,16 @@ import {
   type Term,
 } from './nodes.js';
 import { show, Unprintable } from './printing.js';
-import { quoted, TemplateError } from './template-error.js';
+import { quoted, TemplateError, text } from './template-error.js';
 import {
   isDictionary,
   isTrue,
   NO_VALUE,
+  SECRET_MEMBERS,
   SecretPart,
   SecretValue,
   Structure,
+  type Dictionary,
   typeName,
   type Value,
 } from './values.js';
@@ -32,10 +35,25 @@ export interface TemplateSource {
   readonly functions: Readonly<Record<string, TemplateFunction>>;
 }
 
+/** What templates have cost so far, for who bounds many of them together. */
+export interface Tally {
+  steps: number;
+  octets: number;
+}
+
 /** Executes a parsed template. @returns octets @throws TemplateError with Go's message */
-export function evaluate(nodes: readonly Node[], template: TemplateSource, data: Value): string {
+export function evaluate(
+  nodes: readonly Node[],
+  template: TemplateSource,
+  data: Value,
+  tally?: Tally,
+): string {
   const run = new Evaluation(template, data);
   run.walk(nodes, data);
+  if (tally) {
+    tally.steps += run.steps;
+    tally.octets += run.out.length;
+  }
   return run.out;
 }
 
@@ -47,7 +65,9 @@ interface Variable {
 
 class Evaluation {
   out = '';
-  private steps = 0;
+  steps = 0;
+  /** Where a name was last looked up in vain. */
+  private missing: { readonly name: string; readonly of: Dictionary } | undefined;
   private readonly variables: Variable[];
 
   constructor(
@@ -175,7 +195,9 @@ class Evaluation {
     }
     if (piped !== undefined) args.push(piped);
     try {
-      return called.call(args);
+      const result = called.call(args);
+      if (result === NO_VALUE) this.note(args[0]!, args[1]!);
+      return result;
     } catch (error) {
       if (error instanceof Unprintable)
         return this.fail(
@@ -184,7 +206,8 @@ class Evaluation {
           `error calling ${name}: a secret cannot be printed`,
         );
       if (!(error instanceof TemplateError)) throw error;
-      return this.fail(command.at, commandText(command), `error calling ${name}: ${error.message}`);
+      const meant = args.includes(NO_VALUE) ? this.meant() : undefined;
+      return this.fail(command.at, commandText(command), `error calling ${name}: ${error.message}`, meant);
     }
   }
 
@@ -223,7 +246,9 @@ class Evaluation {
       if (value === null)
         return this.fail(term.at, termText(term), `nil data; no entry for key ${quoted(name)}`);
       if (isDictionary(value)) {
-        value = value.get(name);
+        const found = value.get(name);
+        if (found === NO_VALUE) this.note(value, name);
+        value = found;
         continue;
       }
       const member =
@@ -235,7 +260,12 @@ class Evaluation {
               ? value.bytes
               : undefined;
       if (member === undefined)
-        return this.fail(term.at, termText(term), `can't evaluate field ${name} in type ${typeName(value)}`);
+        return this.fail(
+          term.at,
+          termText(term),
+          `can't evaluate field ${name} in type ${typeName(value)}`,
+          closest(name, memberNames(value)),
+        );
       value = member;
     }
     return value;
@@ -261,12 +291,29 @@ class Evaluation {
       throw new TemplateError(`template: ${this.template.name}: more than ${MAX_STEPS} steps`);
   }
 
-  private fail(at: number, context: string, message: string): never {
+  private note(of: Value, name: Value): void {
+    if (isDictionary(of) && typeof name === 'string') this.missing = { name, of };
+  }
+
+  private meant(): string | undefined {
+    return this.missing && closest(this.missing.name, this.missing.of.names());
+  }
+
+  private fail(at: number, context: string, message: string, suggestion?: string): never {
     const before = this.template.source.slice(0, at);
     const line = before.split('\n').length;
     const column = at - (before.lastIndexOf('\n') + 1);
     throw new TemplateError(
       `template: ${this.template.name}:${line}:${column}: executing ${quoted(this.template.name)} at <${context}>: ${message}`,
+      { at, suggestion },
     );
   }
+}
+
+const closest = (name: string, candidates: readonly string[]): string | undefined =>
+  didYouMean(text(name), candidates.map(text));
+
+function memberNames(value: Value): readonly string[] {
+  if (value instanceof SecretValue) return SECRET_MEMBERS;
+  return value instanceof Structure ? [...value.members.keys()] : [];
 }

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../spelling.js';
 import { tokenize, tokenName, unquote, type Token, type TokenKind } from './lexer.js';
 import { termText, type BranchNode, type Command, type Node, type Pipe, type Term } from './nodes.js';
 import { quoted, TemplateError } from './template-error.js';
@@ -208,7 +209,8 @@ class Parser {
     const { at, text } = token;
     switch (token.kind) {
       case 'identifier':
-        if (!this.functions.has(text)) this.fail(`function ${quoted(text)} not defined`);
+        if (!this.functions.has(text))
+          this.fail(`function ${quoted(text)} not defined`, didYouMean(text, this.functions));
         return { kind: 'identifier', at, name: text };
       case 'dot':
       case 'nil':
@@ -263,7 +265,8 @@ class Parser {
   }
 
   private requireVariable(name: string): void {
-    if (!this.variables.includes(name)) this.fail(`undefined variable ${quoted(name)}`);
+    if (!this.variables.includes(name))
+      this.fail(`undefined variable ${quoted(name)}`, didYouMean(name, this.variables.slice(1)));
   }
 
   private take(): Token {
@@ -313,7 +316,8 @@ class Parser {
     return this.fail(`${token.text}${where}`);
   }
 
-  private fail(message: string): never {
-    throw new TemplateError(`template: ${this.name}:${this.current.line}: ${message}`);
+  private fail(message: string, suggestion?: string): never {
+    const { line, at } = this.current;
+    throw new TemplateError(`template: ${this.name}:${line}: ${message}`, { at, suggestion });
   }
 }

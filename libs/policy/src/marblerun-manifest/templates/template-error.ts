@@ -1,6 +1,20 @@
 /** A template that cannot be parsed or executed; the message is in the words of Go's text/template. It never holds a value. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
+  constructor(
+    message: string,
+    readonly place: TemplatePlace = {},
+  ) {
+    super(message);
+  }
+}
+
+/** What a linter says beyond Go's message. */
+export interface TemplatePlace {
+  /** Octets from the beginning of the template. */
+  readonly at?: number;
+  /** What the writer most likely meant; text, not octets. */
+  readonly suggestion?: string | undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { BUILTINS } from './builtins.js';
-import { evaluate } from './evaluation.js';
+import { evaluate, type Tally } from './evaluation.js';
 import type { Node } from './nodes.js';
 import { parse } from './parser.js';
 import { collectReferences, type References } from './references.js';
@@ -37,10 +37,10 @@ export class Template {
   }
 
   /** @throws TemplateError */
-  render(data: Value): Buffer {
+  render(data: Value, tally?: Tally): Buffer {
     if (this.nodes === NOTHING) return Buffer.from(this.source, 'latin1');
     const source = { name: NAME, source: this.source, functions: FUNCTIONS[this.kind] };
-    return Buffer.from(evaluate(this.nodes, source, data), 'latin1');
+    return Buffer.from(evaluate(this.nodes, source, data, tally), 'latin1');
   }
 
   collect(into: References): void {

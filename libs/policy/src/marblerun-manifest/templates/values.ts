@@ -32,6 +32,18 @@ export interface Dictionary {
   get(name: string): Value;
 }
 
+/** Of a secret, by name. */
+export const SECRET_MEMBERS = [
+  'Cert',
+  'Private',
+  'Public',
+  'Type',
+  'Size',
+  'ValidFor',
+  'Shared',
+  'UserDefined',
+] as const;
+
 /** One secret as templates see it. */
 export class SecretValue {
   constructor(
