@@ -87,7 +87,7 @@ class Lexer {
     let stop = end;
     if (trims) while (stop > this.at && SPACE.includes(source[stop - 1]!)) stop--;
     if (stop > this.at) this.push('text', stop);
-    this.skip(end);
+    this.advanceTo(end);
     if (open < 0) this.push('eof', end);
     return open >= 0;
   }
@@ -103,13 +103,13 @@ class Lexer {
     const inner = this.at + 2 + (this.trimsAfter(this.at + 2) ? 2 : 0);
     if (source.startsWith('/*', inner)) return this.comment(inner);
     this.push('open', this.at + 2);
-    this.skip(inner);
+    this.advanceTo(inner);
     this.parens = 0;
     for (;;) {
       const closing = this.closingAt(this.at);
       if (closing) {
         if (this.parens > 0) return this.fail('unclosed left paren');
-        this.skip(closing.brace);
+        this.advanceTo(closing.brace);
         this.push('close', closing.brace + 2);
         this.trimRight(closing.trims);
         return true;
@@ -123,7 +123,7 @@ class Lexer {
     if (end < 0) return this.fail('unclosed comment');
     const closing = this.closingAt(end + 2);
     if (!closing) return this.fail('comment ends before closing delimiter');
-    this.skip(closing.brace + 2);
+    this.advanceTo(closing.brace + 2);
     this.trimRight(closing.trims);
     return true;
   }
@@ -141,7 +141,7 @@ class Lexer {
     if (!trims) return;
     let at = this.at;
     while (at < this.source.length && SPACE.includes(this.source[at]!)) at++;
-    this.skip(at);
+    this.advanceTo(at);
   }
 
   /** One token inside an action; false after an error. */
@@ -234,11 +234,11 @@ class Lexer {
 
   private push(kind: TokenKind, end: number): true {
     this.tokens.push({ kind, text: this.source.slice(this.at, end), at: this.at, line: this.line });
-    this.skip(end);
+    this.advanceTo(end);
     return true;
   }
 
-  private skip(end: number): void {
+  private advanceTo(end: number): void {
     for (let at = this.at; at < end; at++) if (this.source[at] === '\n') this.line++;
     this.at = end;
   }

@@ -78,28 +78,28 @@ class StatementReader {
     const char = this.text[this.at]!;
     const next = this.text[this.at + 1];
     if (char === '\\') {
-      if (next === '\r' && this.text[this.at + 2] === '\n') this.skip(3);
-      else if (next === '\n') this.skip(2);
+      if (next === '\r' && this.text[this.at + 2] === '\n') this.advance(3);
+      else if (next === '\n') this.advance(2);
       else this.append(next ?? '', 2);
     } else if (char === "'") this.append(this.upTo("'"), 0);
     else if (char === '"') this.doubleQuoted();
     else if (char === '$') this.append(this.variable(true), 0);
     else if (char === '`') {
       this.doubt('a command substitution');
-      this.skip(1);
+      this.advance(1);
     } else if (char === '#' && this.word === undefined) this.comment();
     else if (char === ' ' || char === '\t' || char === '\r') {
       this.endWord();
-      this.skip(1);
+      this.advance(1);
     } else if (char === '\n' || char === ';') {
       this.endStatement();
-      this.skip(1);
+      this.advance(1);
     } else if (char === '&' || char === '|') this.operator(char, next);
     else if (char === '<' || char === '>') this.redirect(char, next);
     else if (char === '(' || char === ')') {
       this.doubt('a subshell or function');
       this.conditional = 'a subshell or function';
-      this.skip(1);
+      this.advance(1);
     } else {
       if (char === '*' || char === '?' || char === '[') this.doubt('a pattern');
       if ((char === '~' && this.word === undefined) || char === '{') this.doubt('an expansion');
@@ -115,11 +115,11 @@ class StatementReader {
         this.unclear ?? (SUCCEEDING.test(left) ? undefined : 'it depends on the command before it');
       this.endStatement();
       this.unclear = inherited;
-      this.skip(2);
+      this.advance(2);
       return;
     }
     if (char === '&' && next === '>') {
-      this.skip(1);
+      this.advance(1);
       this.redirect('>', this.text[this.at + 1]);
       return;
     }
@@ -127,7 +127,7 @@ class StatementReader {
     if (!alternative) this.doubt(char === '|' ? 'a pipe' : 'it runs in the background');
     this.endStatement();
     if (char === '|') this.unclear = alternative ? 'it runs only if another fails' : 'a pipe';
-    this.skip(alternative ? 2 : 1);
+    this.advance(alternative ? 2 : 1);
   }
 
   /** Where output goes says nothing about what is authorized; where input comes from might. */
@@ -139,20 +139,20 @@ class StatementReader {
     // The number of a file descriptor, as in "2>", is no word.
     if (this.word !== undefined && /^\d$/.test(this.word)) this.word = undefined;
     this.endWord();
-    this.skip(next === '>' || next === '&' ? 2 : 1);
+    this.advance(next === '>' || next === '&' ? 2 : 1);
     this.redirected = true;
   }
 
   private doubleQuoted(): void {
     const start = this.line;
-    this.skip(1);
+    this.advance(1);
     this.append('', 0);
     for (;;) {
       const char = this.text[this.at];
       const next = this.text[this.at + 1] ?? '';
       if (char === undefined) throw new ShellSyntaxError(`line ${start}: a quotation mark without its end`);
       if (char === '"') break;
-      if (char === '\\' && next === '\n') this.skip(2);
+      if (char === '\\' && next === '\n') this.advance(2);
       else if (char === '\\' && '$`"\\'.includes(next)) this.append(next, 2);
       else if (char === '$') this.append(this.variable(false), 0);
       else {
@@ -160,7 +160,7 @@ class StatementReader {
         this.append(char, 1);
       }
     }
-    this.skip(1);
+    this.advance(1);
   }
 
   /** Value of the variable that begins here; what cannot be known makes the statement unclear. */
@@ -172,10 +172,10 @@ class StatementReader {
       const substitution = this.text[this.at + 1] === '(';
       this.doubt(substitution ? 'a command substitution' : 'an expansion');
       const text = substitution ? this.substitution() : '$';
-      this.skip(text.length);
+      this.advance(text.length);
       return text;
     }
-    this.skip(name[0].length);
+    this.advance(name[0].length);
     const value = this.variables.get((name[1] ?? name[2])!);
     if (value === undefined) this.doubt(`the variable ${name[1] ?? name[2]} is not set to a plain value`);
     else if (bare && !/^[^\s*?[\]]+$/.test(value)) this.doubt('a variable that is split into words');
@@ -197,23 +197,23 @@ class StatementReader {
     if (end < 0) throw new ShellSyntaxError(`line ${this.line}: a quotation mark without its end`);
     const content = this.text.slice(this.at + 1, end);
     this.append('', 0);
-    this.skip(end + 1 - this.at);
+    this.advance(end + 1 - this.at);
     return content;
   }
 
   private comment(): void {
     const end = this.text.indexOf('\n', this.at);
-    this.skip((end < 0 ? this.text.length : end) - this.at);
+    this.advance((end < 0 ? this.text.length : end) - this.at);
   }
 
   private append(text: string, consumed: number): void {
     if (this.word === undefined && this.words.length === 0) this.first = this.line;
     this.word = (this.word ?? '') + text;
     if (this.word.length > MAX_WORD) throw new ShellSyntaxError(`line ${this.line}: a word is too long`);
-    this.skip(consumed);
+    this.advance(consumed);
   }
 
-  private skip(count: number): void {
+  private advance(count: number): void {
     for (let left = count; left > 0; left--) if (this.text[this.at++] === '\n') this.line++;
   }
 
