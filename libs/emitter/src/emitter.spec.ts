@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { SiegelError } from '#contracts';
+import { SiegelError, SignedEvent } from '#contracts';
 import { NatsRequestError, type NatsRequests } from '#platform';
 import { leafHash, MemoryTree, promiseFromBatch, signBatch } from '#transparency';
 import { generateKeyPairSync, sign } from 'node:crypto';
@@ -133,7 +133,11 @@ describe('AuditEmitter', () => {
     await expect(emitter.record(draft)).rejects.toMatchObject({ code: 'AUDIT_BACKPRESSURE' });
     await settled(emitter);
     log.failures.push(fails(new SiegelError('AUDIT_SIGNATURE_INVALID')));
-    await expect(emitter.record(draft)).rejects.toMatchObject({ code: 'AUDIT_SIGNATURE_INVALID' });
+    // No denial: whatever comes over the broker decides nothing.
+    await expect(emitter.record(draft)).rejects.toMatchObject({
+      code: 'AUDIT_UNAVAILABLE',
+      reason: { code: 'AUDIT_SIGNATURE_INVALID' },
+    });
     expect(emitter.available).toBe(true);
     expect(reported).toEqual(['event 2 was refused: AUDIT_SIGNATURE_INVALID']);
     expect(log.numbers).toEqual([1]);
@@ -169,6 +173,21 @@ describe('AuditEmitter', () => {
     await expect(emitter.record(huge)).rejects.toMatchObject({ code: 'AUDIT_EVENT_INVALID' });
     await emitter.record(draft);
     expect(log.numbers).toEqual([1]);
+  });
+
+  it('numbers without gaps whatever text an event is given', async () => {
+    const emitter = emitterOf();
+    const reason = { code: 'c'.repeat(100), message: `${'m'.repeat(999)}\u{1f600}` };
+    await emitter.record({ ...draft, outcome: 'denied', reason });
+    const unwritable = { ...draft, data: { service: Number.NaN } } as unknown as EventDraft;
+    await expect(emitter.record(unwritable)).rejects.toMatchObject({ code: 'AUDIT_EVENT_INVALID' });
+    await emitter.record(draft);
+    expect(log.numbers).toEqual([1, 2]);
+    const [first] = log.entries;
+    expect(SignedEvent.parse(JSON.parse(first!.toString('utf8'))).event.reason).toEqual({
+      code: 'c'.repeat(64),
+      message: `${'m'.repeat(999)}\ufffd`,
+    });
   });
 
   it('numbers each run of a process anew', async () => {

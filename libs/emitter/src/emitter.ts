@@ -74,7 +74,10 @@ export class AuditEmitter {
     return this.backlog.size === 0;
   }
 
-  /** @throws SiegelError AUDIT_UNAVAILABLE, AUDIT_BACKPRESSURE, AUDIT_PROMISE_INVALID: nothing may be released. */
+  /**
+   * @throws SiegelError AUDIT_UNAVAILABLE, AUDIT_BACKPRESSURE, AUDIT_PROMISE_INVALID: nothing may be released; AUDIT_EVENT_INVALID for
+   *   what no entry can be made of
+   */
   async record(draft: EventDraft): Promise<RecordedEvent> {
     if (this.closed || this.backlog.size >= this.maxBacklog) throw new SiegelError('AUDIT_UNAVAILABLE');
     const now = Date.now();
@@ -82,16 +85,23 @@ export class AuditEmitter {
     const time = new Date(now).toISOString();
     const seq = ++this.seq;
     const event = {
-      ...draft,
+      ...bounded(draft),
       v: 1,
       id,
       time,
       emitter: { name: this.options.name, instance: this.options.instance, epoch: this.epoch, seq },
     } as AuditEvent;
-    const entry = signedEntry(event, this.options.key);
-    if (entry.length > MAX_EVENT_BYTES) {
+    let entry: Buffer;
+    try {
+      entry = signedEntry(event, this.options.key);
+      if (entry.length > MAX_EVENT_BYTES) throw new RangeError('it is larger than a log entry may be');
+    } catch (cause) {
+      // A number that no entry has would show as an event that somebody took away.
       this.seq--;
-      throw new SiegelError('AUDIT_EVENT_INVALID', { detail: 'the event is larger than a log entry may be' });
+      throw new SiegelError('AUDIT_EVENT_INVALID', {
+        detail: 'no log entry can be made of the event',
+        cause,
+      });
     }
     const pending = { tenant: draft.tenant, entry };
     try {
@@ -101,7 +111,7 @@ export class AuditEmitter {
       // What the log refuses for good is not sent again; its missing number is for the log to report.
       if (explained.entry.retryable) this.keep(seq, pending);
       else this.options.onError?.(`event ${seq} was refused: ${explained.code}`);
-      throw explained;
+      throw asOutage(explained);
     }
   }
 
@@ -171,4 +181,26 @@ export class AuditEmitter {
     }
     return new SiegelError('AUDIT_PROMISE_INVALID', { cause: error });
   }
+}
+
+/** Bounds of the envelope (`Reason`): reasons quote what callers send, and an event beyond them is refused by the log. */
+function bounded(draft: EventDraft): EventDraft {
+  const { reason } = draft;
+  if (!reason || (reason.code.length <= 64 && reason.message.length <= 1_000)) return draft;
+  return {
+    ...draft,
+    reason: { code: reason.code.slice(0, 64), message: reason.message.slice(0, 1_000) },
+  };
+}
+
+/**
+ * What came over the broker is nobody's decision about an enclave: a refusal by the log, forged or not, must not become a denial that
+ * this service signs.
+ */
+function asOutage(error: SiegelError): SiegelError {
+  if (error.entry.http >= 500) return error;
+  return new SiegelError('AUDIT_UNAVAILABLE', {
+    reason: { code: error.code, message: `the log refused the event: ${error.message}`.slice(0, 1_000) },
+    cause: error,
+  });
 }

@@ -27,6 +27,13 @@ describe('signedEntry', () => {
     expect(entry.toString('utf8')).toBe(canonicalize(parsed));
   });
 
+  it('takes text that is not well-formed, which anybody may send, with replacement characters', () => {
+    const told = { ...event, data: { service: 'a\ud800b' }, reason: { code: 'X', message: '\udc00' } };
+    const { event: kept } = JSON.parse(signedEntry(told, key).toString('utf8')) as SignedEvent;
+    expect(kept.data).toEqual({ service: 'a\ufffdb' });
+    expect(kept.reason).toEqual({ code: 'X', message: '\ufffd' });
+  });
+
   it('is signed over the canonical event', () => {
     const { event: signed, sig } = JSON.parse(signedEntry(event, key).toString('utf8')) as SignedEvent;
     expect(verify(null, Buffer.from(canonicalize(signed)!), publicKey, Buffer.from(sig, 'base64url'))).toBe(

@@ -13,8 +13,31 @@ export interface EmitterKey {
  * The three members are in canonical order already, so the event is serialised once.
  */
 export function signedEntry(event: AuditEvent, key: EmitterKey): Buffer {
-  const canonical = canonicalize(event);
-  if (canonical === undefined) throw new TypeError('an event is an object');
+  const canonical = canonicalOf(event);
   const signature = key.sign(Buffer.from(canonical)).toString('base64url');
   return Buffer.from(`{"event":${canonical},"kid":${JSON.stringify(key.kid)},"sig":"${signature}"}`);
+}
+
+/**
+ * What a caller sends may hold lone surrogates, and a bound may cut a pair in two; such text has no canonical form. It is written with
+ * replacement characters: an event that cannot be written would be one that whoever sends such text keeps out of the log.
+ */
+function canonicalOf(event: AuditEvent): string {
+  let canonical: string | undefined;
+  try {
+    canonical = canonicalize(event);
+  } catch {
+    canonical = canonicalize(wellFormed(event));
+  }
+  if (canonical === undefined) throw new TypeError('an event is an object');
+  return canonical;
+}
+
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(wellFormed);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name.toWellFormed(), wellFormed(member)]),
+  );
 }

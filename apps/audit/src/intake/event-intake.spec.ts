@@ -77,6 +77,15 @@ describe('the intake', () => {
     ]);
   });
 
+  it('tells of a forgery in text that can be written into the log, whatever the forgery holds', () => {
+    const { accept, forged } = intake();
+    const { event } = JSON.parse(emitter.event().entry.toString()) as { event: { emitter: object } };
+    const named = { ...event, emitter: { ...event.emitter, name: 'x\ud800', epoch: '\udc00'.repeat(16) } };
+    const body = JSON.stringify({ event: named, kid: 'nobody', sig: 'A'.repeat(86) });
+    expect(accept(Buffer.from(body))).toBe('AUDIT_EMITTER_UNKNOWN');
+    expect(forged).toMatchObject([{ emitter: 'x\ufffd', epoch: '\ufffd'.repeat(16) }]);
+  });
+
   it('records a forgery that names a tenant without a log as one of a tenant with a log', () => {
     const { accept, forged } = intake();
     accept(new TestEmitter(key, 'audit').event({ tenant: 'nobody' }).entry);

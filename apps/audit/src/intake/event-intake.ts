@@ -61,8 +61,9 @@ export class EventIntake {
       kind: 'forged',
       // The record goes into a log that we keep, as an event of its tenant; whose the forged one claims to be is unknown.
       tenant: this.tenants.has(event.tenant) ? event.tenant : first,
-      emitter: name,
-      epoch,
+      // Unsigned text may hold lone surrogates, of which no entry can be made.
+      emitter: name.toWellFormed(),
+      epoch: epoch.toWellFormed(),
       seq,
       count: 1,
       reason: { code, message },

@@ -322,7 +322,7 @@ export class ReleasePipeline {
         ...(verdict ? { evidence: evidenceRecord(verdict) } : {}),
         boundKey: input.binding.key.thumbprint,
         binding: input.binding.convention,
-        ...(input.workloadHint === undefined ? {} : { workloadHint: input.workloadHint }),
+        ...(input.workloadHint === undefined ? {} : { workloadHint: input.workloadHint.slice(0, 128) }),
         ...(manifest ? { manifest: reference(manifest) } : {}),
         conditions: conditionRecords(denial.conditions),
       },
