@@ -6,6 +6,8 @@ export const DOCUMENT_LIMITS = {
   depth: 24,
   /** Values, counting those that an alias repeats each time, so that an alias bomb ends here. */
   nodes: 50_000,
+  /** Pieces of syntax (names, punctuation, line ends, comments): what the time to read a text goes by, about 1 µs each. */
+  lexemes: 100_000,
   /** Findings reported for one document; what comes after is summed up in one finding. */
   problems: 100,
 } as const;

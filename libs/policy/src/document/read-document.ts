@@ -1,4 +1,4 @@
-import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, YAMLParseError } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser, YAMLParseError } from 'yaml';
 import type { CST, Document, Node, Scalar, Tags } from 'yaml';
 import { formatPath, quoted } from '../problem.js';
 import type { LintProblem, PathStep } from '../problem.js';
@@ -9,6 +9,8 @@ import type { LocatedNode } from './located.js';
 export interface ReadOptions {
   /** Tags that the format has, such as `!akv`: the value becomes a mapping of the tag to it. Default: none. */
   readonly tags?: readonly string[];
+  /** Most pieces of syntax in a text, where a format is read by callers who may wait less. Default: that of DOCUMENT_LIMITS. */
+  readonly lexemes?: number;
 }
 
 export type ReadResult = { ok: true; document: LocatedDocument } | { ok: false; problems: LintProblem[] };
@@ -29,7 +31,10 @@ const SYNTAX_CODES: Readonly<Record<string, string>> = {
  * never need and attackers do: duplicate and non-text keys, tags, several documents, deep nesting, alias bombs, texts beyond the limits.
  * Never throws.
  */
-export function readDocument(text: string, { tags = [] }: ReadOptions = {}): ReadResult {
+export function readDocument(
+  text: string,
+  { tags = [], lexemes = DOCUMENT_LIMITS.lexemes }: ReadOptions = {},
+): ReadResult {
   const bytes = Buffer.byteLength(text, 'utf8');
   if (bytes > DOCUMENT_LIMITS.bytes) {
     return whole(
@@ -41,8 +46,23 @@ export function readDocument(text: string, { tags = [] }: ReadOptions = {}): Rea
   const lines = new LineCounter();
   let parsed: Document.Parsed;
   try {
-    parsed = compose(text, lines, tags);
+    parsed = compose(text, lines, tags, lexemes);
   } catch (error) {
+    if (error instanceof TooManyLexemes) {
+      const message = `more than ${lexemes} names, values and marks`;
+      return {
+        ok: false,
+        problems: [
+          {
+            code: 'DOCUMENT_TOO_COMPLEX',
+            severity: 'error',
+            path: '',
+            ...lineOf(lines, error.offset),
+            message,
+          },
+        ],
+      };
+    }
     return whole('SYNTAX_ERROR', error instanceof Error ? error.message : 'the document cannot be read');
   }
   const found = [...parsed.errors, ...parsed.warnings].slice(0, DOCUMENT_LIMITS.problems);
@@ -60,7 +80,12 @@ export function readDocument(text: string, { tags = [] }: ReadOptions = {}): Rea
 }
 
 /** The first document of the text; a second one is an error of the first. */
-function compose(text: string, lines: LineCounter, tags: readonly string[]): Document.Parsed {
+function compose(
+  text: string,
+  lines: LineCounter,
+  tags: readonly string[],
+  lexemes: number,
+): Document.Parsed {
   const composer = new Composer({
     prettyErrors: false,
     // Duplicate keys are found below in linear time; the parser's own check is quadratic.
@@ -76,7 +101,7 @@ function compose(text: string, lines: LineCounter, tags: readonly string[]): Doc
     ]),
   });
   let first: Document.Parsed | undefined;
-  for (const document of composer.compose(boundedTokens(text, lines), true, text.length)) {
+  for (const document of composer.compose(boundedTokens(text, lines, lexemes), true, text.length)) {
     if (first) {
       const message = 'the text holds several documents; write one';
       first.errors.push(new YAMLParseError([document.range[0], document.range[1]], 'MULTIPLE_DOCS', message));
@@ -89,13 +114,36 @@ function compose(text: string, lines: LineCounter, tags: readonly string[]): Doc
   return first;
 }
 
-/** The parser's tokens up to the point where more errors would not be shown anyway. */
-function* boundedTokens(text: string, lines: LineCounter): Generator<CST.Token> {
+class TooManyLexemes extends Error {
+  constructor(readonly offset: number) {
+    super('too many lexemes');
+  }
+}
+
+/**
+ * The parser's tokens up to the point where more errors would not be shown anyway.
+ *
+ * @throws {TooManyLexemes} before the time to read them adds up.
+ */
+function* boundedTokens(text: string, lines: LineCounter, most: number): Generator<CST.Token> {
   let errors = 0;
-  for (const token of new Parser(lines.addNewLine).parse(text)) {
+  for (const token of lexedTokens(text, lines, most)) {
     yield token;
     if (token.type === 'error' && ++errors >= DOCUMENT_LIMITS.problems) return;
   }
+}
+
+function* lexedTokens(text: string, lines: LineCounter, most: number): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  let offset = 0;
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++count > most) throw new TooManyLexemes(offset);
+    offset += lexeme.length;
+    yield* parser.next(lexeme);
+  }
+  yield* parser.end();
 }
 
 function whole(code: string, message: string): ReadResult {

@@ -56,4 +56,13 @@ describe('import of SCONE sessions', () => {
     const { missing } = scone.fillTemplate(text, new Map());
     expect(missing.length > 0).toBe(variables > 0);
   });
+
+  it('says that a command with a placeholder cut at a space is not supported', () => {
+    const command = (text: string) =>
+      `name: a\nversion: "0.3"\nsecrets: [{ name: b, kind: ascii, size: 8 }]\nservices:\n  - name: s\n    mrenclaves: [${'ab'.repeat(32)}]\n    command: ${text}\n`;
+    const cut = (text: string) =>
+      (imported(command(text)).report ?? []).filter(({ note }) => note.includes('cut at a space'));
+    expect(cut('run "$$SCONE::b$$"')).toEqual([]);
+    expect(cut('run $$SCONE::b |escape(json)$$')).toHaveLength(1);
+  });
 });

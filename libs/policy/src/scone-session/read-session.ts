@@ -1,6 +1,7 @@
 import { readDocument } from '../document/read-document.js';
 import type { LocatedDocument } from '../document/located.js';
 import { Fields, SessionSource } from './fields.js';
+import { SCONE_SESSION_LIMITS } from './model.js';
 import type { SconeSession, SessionFault } from './model.js';
 import { readAccess } from './read-access.js';
 import { readImages } from './read-image.js';
@@ -29,7 +30,7 @@ const TAGS = ['!akv', '!cas'];
  * beside what could be read. Never throws.
  */
 export function readSession(text: string): SessionResult {
-  const read = readDocument(text, { tags: TAGS });
+  const read = readDocument(text, { tags: TAGS, lexemes: SCONE_SESSION_LIMITS.lexemes });
   if (!read.ok) {
     return {
       ok: false,
