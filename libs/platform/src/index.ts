@@ -1,5 +1,12 @@
 export { ConfigurationError, flag, list, milliseconds, port, readEnvironment } from './config/environment.js';
 export {
+  ConfigurationFileError,
+  configuredBy,
+  parseConfiguration,
+  readConfigurationFile,
+  readConfigurationText,
+} from './config/configuration-file.js';
+export {
   SERVICE_ENVIRONMENT,
   serviceEnvironment,
   type ServiceEnvironment,

@@ -38,7 +38,7 @@ describe('the access file', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['no JSON', '{', /cannot be read/],
+    ['no JSON', '{', /is not JSON/],
     ['an unknown member', { tokens: true }, /tokens/],
     ['an algorithm with a shared secret', { oidc: [{ ...entra, algorithms: ['HS256'] }] }, /algorithms/],
     ['the algorithm none', { oidc: [{ ...entra, algorithms: ['none'] }] }, /algorithms/],
@@ -73,7 +73,7 @@ describe('the access file', () => {
 
   it('that is missing is refused', () => {
     expect(() => readAccessFile(join(folder, 'none.json'))).toThrow(
-      /SIEGEL_AUDIT_ACCESS_FILE: cannot be read/,
+      /SIEGEL_AUDIT_ACCESS_FILE: .*none\.json: ENOENT/,
     );
   });
 });

@@ -1,11 +1,10 @@
 import { TENANT_PATTERN } from '#contracts';
-import { ConfigurationError } from '#platform';
-import { readFileSync } from 'node:fs';
+import { ConfigurationError, configuredBy, readConfigurationFile } from '#platform';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { ROLES } from './roles.js';
 
-const MAX_BYTES = 256 * 1024;
+const VARIABLE = 'SIEGEL_AUDIT_ACCESS_FILE';
 
 const role = z.enum(ROLES);
 /** `"all"`, or names of tenants. */
@@ -93,20 +92,7 @@ export type AccessSettings = z.infer<typeof AccessFile>;
 /** Who may use the HTTP API; paths in the file are relative to it. @throws ConfigurationError */
 export function readAccessFile(path: string | undefined): AccessSettings {
   if (path === undefined) return AccessFile.parse({});
-  let json: unknown;
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_BYTES) throw new Error('is too large');
-    json = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw refused(`cannot be read: ${(error as Error).message}`);
-  }
-  const result = AccessFile.safeParse(json);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw refused(`${issue?.path.map(String).join('.') || 'the file'}: ${issue?.message}`);
-  }
-  const { data } = result;
+  const data = configuredBy(VARIABLE, () => readConfigurationFile(AccessFile, path));
   const issuers = data.oidc.map(({ issuer: iss }) => iss);
   if (new Set(issuers).size !== issuers.length) throw refused('oidc: an issuer stands there twice');
   if (!data.embeddedToken && data.oidc.length === 0 && data.mtls === undefined)
@@ -130,5 +116,4 @@ export function readAccessFile(path: string | undefined): AccessSettings {
   };
 }
 
-const refused = (message: string) =>
-  new ConfigurationError([{ variable: 'SIEGEL_AUDIT_ACCESS_FILE', message }]);
+const refused = (message: string) => new ConfigurationError([{ variable: VARIABLE, message }]);

@@ -1,9 +1,8 @@
-import { ConfigurationError } from '#platform';
+import { ConfigurationError, configuredBy, readConfigurationFile } from '#platform';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 
-const MAX_BYTES = 64 * 1024;
 const VARIABLE = 'SIEGEL_AUDIT_TILES_BLOB_FILE';
 
 const BlobFile = z
@@ -51,20 +50,9 @@ export interface BlobSettings {
 
 /** @throws ConfigurationError that names the variable and never what a secret file holds */
 export function readBlobFile(path: string): BlobSettings {
-  let json: unknown;
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_BYTES) throw new Error('is too large');
-    json = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw refused(`cannot be read: ${(error as Error).message}`);
-  }
-  const result = BlobFile.safeParse(json);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw refused(`${issue?.path.map(String).join('.') || 'the file'}: ${issue?.message}`);
-  }
-  const { container, prefix, identity, connectionStringFile, containerName } = result.data;
+  const { container, prefix, identity, connectionStringFile, containerName } = configuredBy(VARIABLE, () =>
+    readConfigurationFile(BlobFile, path),
+  );
   const shared = { prefix: prefix === undefined ? '' : `${prefix}/` };
   if (connectionStringFile === undefined) return { ...shared, container: container!, identity: identity! };
   const file = resolve(dirname(path), connectionStringFile);

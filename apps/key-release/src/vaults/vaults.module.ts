@@ -1,7 +1,6 @@
-import { ConfigurationError, HealthRegistry } from '#platform';
+import { configuredBy, HealthRegistry, readConfigurationFile } from '#platform';
 import { VaultRegistry, VaultsConfig } from '#vault';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
 import { VaultMonitor } from './vault-monitor.js';
@@ -39,14 +38,5 @@ export class VaultsModule implements OnApplicationShutdown {
 }
 
 function readConfig(path: string): VaultsConfig {
-  try {
-    return VaultsConfig.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch (error) {
-    throw new ConfigurationError([
-      {
-        variable: 'SIEGEL_VAULTS_FILE',
-        message: `is not a valid vault configuration: ${(error as Error).message.slice(0, 500)}`,
-      },
-    ]);
-  }
+  return configuredBy('SIEGEL_VAULTS_FILE', () => readConfigurationFile(VaultsConfig, path));
 }

@@ -1,7 +1,6 @@
 import { BundleSource, type CollateralSource, PccsSource, PcsSource, ThimSource } from '#collateral';
 import type { TrustAnchor } from '#dcap';
-import { ConfigurationError } from '#platform';
-import { readFileSync } from 'node:fs';
+import { configuredBy, readConfigurationText } from '#platform';
 import type { VerifierEnvironment } from '../config/environment.js';
 
 /** The configured sources, in the order in which they are asked. Throws ConfigurationError. */
@@ -43,10 +42,5 @@ export function openSources(
   });
 }
 
-function readText(variable: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new ConfigurationError([{ variable, message: `cannot be read: ${(error as Error).message}` }]);
-  }
-}
+const readText = (variable: string, path: string): string =>
+  configuredBy(variable, () => readConfigurationText(path));

@@ -1,6 +1,12 @@
 import { AuditEmitter } from '#emitter';
 import { LocalSigner } from '#pki';
-import { ConfigurationError, type HealthRegistry, type NatsRequests, type Trust } from '#platform';
+import {
+  ConfigurationError,
+  configuredBy,
+  type HealthRegistry,
+  type NatsRequests,
+  type Trust,
+} from '#platform';
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Server } from 'node:https';
@@ -143,11 +149,7 @@ const refuse = (variable: string, message: string): ConfigurationError =>
   new ConfigurationError([{ variable, message }]);
 
 function readTenants(file: string): MaaTenants {
-  try {
-    return MaaTenants.read(file);
-  } catch (error) {
-    throw refuse('SIEGEL_MAA_TENANTS_FILE', (error as Error).message.slice(0, 500));
-  }
+  return configuredBy('SIEGEL_MAA_TENANTS_FILE', () => MaaTenants.read(file));
 }
 
 async function openKeys(

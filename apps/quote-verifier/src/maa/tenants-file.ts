@@ -1,13 +1,12 @@
 import { TENANT_PATTERN } from '#contracts';
+import { readConfigurationFile, readConfigurationText } from '#platform';
 import { type MaaPolicy, maaPolicyHash, MaaPolicyError, parseMaaPolicy } from '#policy';
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { ATTESTATION_KINDS, type AttestationKind } from './attestation-kind.js';
 import { defaultPolicy } from './default-policies.js';
 import { MAX_TOKEN_SECONDS } from './maa-environment.js';
 
-const MAX_FILE_BYTES = 1024 * 1024;
 const TCB_STATUSES = [
   'UpToDate',
   'SWHardeningNeeded',
@@ -87,15 +86,9 @@ export class MaaTenants {
   /** @throws Error with a sentence for the operator, which names the file */
   static read(file: string): MaaTenants {
     const path = resolve(file);
-    const parsed = TenantsFile.safeParse(json(readBounded(path), file));
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new Error(
-        `${file}: ${issue?.path.map(String).join('.') || 'the whole file'}: ${issue?.message ?? ''}`,
-      );
-    }
+    const parsed = readConfigurationFile(TenantsFile, path);
     const tenants = new MaaTenants(
-      Object.entries(parsed.data.tenants).map(([name, entry]) => {
+      Object.entries(parsed.tenants).map(([name, entry]) => {
         const { issuer, tcb, debug, tokenSeconds, drafts } = entry;
         const policies = new Map(
           ATTESTATION_KINDS.map((kind) => {
@@ -104,7 +97,7 @@ export class MaaTenants {
               kind,
               named === undefined
                 ? tenantPolicy(defaultPolicy(kind, debug), 'default policy')
-                : tenantPolicy(readBounded(resolve(dirname(path), named)), named),
+                : tenantPolicy(readConfigurationText(resolve(dirname(path), named)), named),
             ];
           }),
         );
@@ -113,7 +106,7 @@ export class MaaTenants {
     );
     if (tenants.all.length === 0) throw new Error(`${file}: names no tenant`);
     for (const tenant of tenants.all) {
-      const { hosts } = parsed.data.tenants[tenant.name] ?? { hosts: [] };
+      const { hosts } = parsed.tenants[tenant.name] ?? { hosts: [] };
       for (const host of new Set([new URL(tenant.issuer).hostname, ...hosts])) {
         if (tenants.byHost.has(host)) throw new Error(`${file}: the host ${host} belongs to two tenants`);
         tenants.byHost.set(host, tenant);
@@ -132,24 +125,5 @@ function tenantPolicy(text: string, source: string): TenantPolicy {
     throw new Error(`${source}:${error.line}:${error.column}: ${error.code}: ${error.message}`, {
       cause: error,
     });
-  }
-}
-
-function readBounded(path: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
-  }
-  if (text.length > MAX_FILE_BYTES) throw new Error(`${path}: larger than ${MAX_FILE_BYTES} characters`);
-  return text;
-}
-
-function json(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${file} is not JSON`);
   }
 }

@@ -1,7 +1,6 @@
 import { TrustFile, type TrustedJwk } from '#contracts';
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { ConfigurationError } from '../config/environment.js';
+import { configuredBy, readConfigurationFile } from '../config/configuration-file.js';
 
 export const TRUST = Symbol('TRUST');
 
@@ -14,16 +13,7 @@ export interface Trust {
 }
 
 export function readTrustFile(path: string): Trust {
-  try {
-    return imported(TrustFile.parse(JSON.parse(readFileSync(path, 'utf8'))));
-  } catch (error) {
-    throw new ConfigurationError([
-      {
-        variable: 'SIEGEL_TRUST_FILE',
-        message: `is not a readable trust file: ${(error as Error).message.slice(0, 300)}`,
-      },
-    ]);
-  }
+  return configuredBy('SIEGEL_TRUST_FILE', () => imported(readConfigurationFile(TrustFile, path)));
 }
 
 function imported(file: TrustFile): Trust {

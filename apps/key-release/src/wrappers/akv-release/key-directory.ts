@@ -1,4 +1,4 @@
-import { ConfigurationError } from '#platform';
+import { configuredBy } from '#platform';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../environment.js';
 import { readKeysFile, type KeysConfiguration, type TenantKeys } from './keys-file.js';
@@ -15,15 +15,10 @@ export class KeyDirectory implements OnModuleDestroy {
   private readonly timer: NodeJS.Timeout | undefined;
 
   constructor(@Inject(KEY_RELEASE_ENVIRONMENT) environment: KeyReleaseEnvironment) {
-    this.file = environment.SIEGEL_AKV_KEYS_FILE;
-    if (this.file === undefined) return;
-    try {
-      this.take(readKeysFile(this.file));
-    } catch (error) {
-      throw new ConfigurationError([
-        { variable: 'SIEGEL_AKV_KEYS_FILE', message: (error as Error).message.slice(0, 500) },
-      ]);
-    }
+    const file = environment.SIEGEL_AKV_KEYS_FILE;
+    this.file = file;
+    if (file === undefined) return;
+    configuredBy('SIEGEL_AKV_KEYS_FILE', () => this.take(readKeysFile(file)));
     this.timer = setInterval(() => this.reload(), RELOAD_MS);
     this.timer.unref();
   }

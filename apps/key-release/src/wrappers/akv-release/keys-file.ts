@@ -1,13 +1,11 @@
 import { TENANT_PATTERN } from '#contracts';
 import { AttestationAuthorities } from '#pki';
+import { parseConfiguration, readConfigurationText } from '#platform';
 import { type LintProblem, parseReleasePolicy, type ReleasePolicy } from '#policy';
 import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { KEY_FORMATS, type KeyFormat } from './key-material.js';
-
-const MAX_FILE_BYTES = 1024 * 1024;
 
 const KeyEntry = z.strictObject({
   /** Name of a vault of SIEGEL_VAULTS_FILE. */
@@ -77,24 +75,18 @@ export function readKeysFile(file: string): KeysConfiguration {
   const texts: string[] = [];
   const folder = dirname(resolve(file));
   const read = (path: string): string => {
-    const text = readBounded(resolve(folder, path));
+    const text = readConfigurationText(resolve(folder, path));
     texts.push(text);
     return text;
   };
-  const parsed = KeysFile.safeParse(json(read(resolve(file)), file));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new Error(
-      `${file}: ${issue?.path.map(String).join('.') || 'the whole file'}: ${issue?.message ?? ''}`,
-    );
-  }
+  const parsed = parseConfiguration(KeysFile, read(resolve(file)), file);
   const warnings: { file: string; problem: LintProblem }[] = [];
   const tenants = new Map<string, TenantKeys>();
-  for (const [tenant, entry] of Object.entries(parsed.data.tenants)) {
+  for (const [tenant, entry] of Object.entries(parsed.tenants)) {
     const authorities = new AttestationAuthorities();
     for (const [issuer, { jwksFile }] of Object.entries(entry.authorities)) {
       try {
-        authorities.set(issuer, json(read(jwksFile), jwksFile));
+        authorities.set(issuer, parseConfiguration(z.unknown(), read(jwksFile), jwksFile));
       } catch (error) {
         throw new Error(`${jwksFile}: ${(error as Error).message}`, { cause: error });
       }
@@ -120,7 +112,7 @@ export function readKeysFile(file: string): KeysConfiguration {
     }
     tenants.set(tenant, { authorities, maxTokenAgeSeconds: entry.maxTokenAgeSeconds, keys });
   }
-  const { signing, resource } = parsed.data;
+  const { signing, resource } = parsed;
   return {
     tenants,
     signing: signing && {
@@ -131,23 +123,4 @@ export function readKeysFile(file: string): KeysConfiguration {
     warnings,
     digest: hash('sha256', JSON.stringify(texts), 'hex'),
   };
-}
-
-function readBounded(path: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
-  }
-  if (text.length > MAX_FILE_BYTES) throw new Error(`${path}: larger than ${MAX_FILE_BYTES} characters`);
-  return text;
-}
-
-function json(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${file} is not JSON`);
-  }
 }

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '#platform';
+import { ConfigurationError, configuredBy, readConfigurationFile } from '#platform';
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -63,17 +63,15 @@ export function readSettings(environment: KeyReleaseEnvironment): ReadonlyMap<st
   const file = environment.SIEGEL_SCONE_FILE;
   if (file === undefined)
     throw refused('SIEGEL_SCONE_FILE', 'is needed with SIEGEL_SCONE_PORT: without it nobody may do anything');
-  try {
-    const { tenants } = Settings.parse(JSON.parse(readFileSync(file, 'utf8')));
+  return configuredBy('SIEGEL_SCONE_FILE', () => {
+    const { tenants } = readConfigurationFile(Settings, file);
     return new Map(
       Object.entries(tenants).map(([tenant, { azure, ...rest }]) => [
         tenant,
         { ...rest, ...(azure === undefined ? {} : { azure: resolvedAzure(azure, dirname(file)) }) },
       ]),
     );
-  } catch (error) {
-    throw refused('SIEGEL_SCONE_FILE', (error as Error).message.slice(0, 1_000));
-  }
+  });
 }
 
 /** @throws ConfigurationError that names the variable */

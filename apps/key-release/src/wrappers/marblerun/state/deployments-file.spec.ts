@@ -63,7 +63,7 @@ describe('the deployments of MarbleRun', () => {
   });
 
   it.each([
-    ['nope', /no valid description/],
+    ['nope', /marblerun\.json is not JSON/],
     [{ deployments: {} }, /names no deployment/],
     [of({ 'Not A Name': {} }), /Invalid key/],
     [{ deployments: { a: {} } }, /tenant/],

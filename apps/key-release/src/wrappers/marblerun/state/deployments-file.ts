@@ -1,12 +1,10 @@
 import { TENANT_PATTERN } from '#contracts';
-import { ConfigurationError } from '#platform';
-import { readFileSync } from 'node:fs';
+import { ConfigurationError, configuredBy, readConfigurationFile } from '#platform';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { DeploymentSettings } from '../interface.js';
 
-const MAX_FILE_BYTES = 1_024 * 1_024;
 const VARIABLE = 'SIEGEL_MARBLERUN_FILE';
 
 const HostName = z
@@ -83,7 +81,7 @@ export interface DeploymentOptions extends DeploymentSettings {
  * @throws ConfigurationError
  */
 export function readDeployments(file: string, stateDir: string, simulation: boolean): DeploymentOptions[] {
-  const config = parse(file);
+  const config = configuredBy(VARIABLE, () => readConfigurationFile(DeploymentsFile, file));
   const base = dirname(resolve(file));
   const options = Object.entries(config.deployments).map(([name, given]): DeploymentOptions => {
     if (given.simulation && !simulation)
@@ -119,21 +117,6 @@ export function readDeployments(file: string, stateDir: string, simulation: bool
   });
   requireDistinct(options);
   return options;
-}
-
-function parse(file: string): z.output<typeof DeploymentsFile> {
-  try {
-    const text = readFileSync(file);
-    if (text.length > MAX_FILE_BYTES) refuse('is larger than 1 MiB');
-    return DeploymentsFile.parse(JSON.parse(text.toString('utf8')));
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw error;
-    refuse(
-      `is no valid description of deployments: ${
-        error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message
-      }`.slice(0, 1_000),
-    );
-  }
 }
 
 function requireDistinct(options: readonly DeploymentOptions[]): void {

@@ -1,10 +1,9 @@
 import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { TENANT_PATTERN } from '#contracts';
+import { readConfigurationFile } from '#platform';
 
-const MAX_FILE_BYTES = 256 * 1024;
 const FETCH_TIMEOUT_MS = 3_000;
 const PART = '[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}';
 
@@ -49,15 +48,7 @@ export interface AdminSettings {
 
 /** Who may administer by this protocol. @throws Error with a sentence for the operator, which names the file */
 export function readAdminFile(file: string): AdminSettings {
-  const parsed = AdminFile.safeParse(json(file));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const path = issue?.path.map(String).join('.');
-    throw new Error(
-      `${file}: ${path === undefined || path === '' ? 'the whole file' : path}: ${issue?.message ?? ''}`,
-    );
-  }
-  const { jwksFile, jwksUrl, ...settings } = parsed.data;
+  const { jwksFile, jwksUrl, ...settings } = readConfigurationFile(AdminFile, file);
   const keys =
     jwksUrl === undefined
       ? localKeys(resolve(dirname(resolve(file)), jwksFile!))
@@ -66,7 +57,7 @@ export function readAdminFile(file: string): AdminSettings {
 }
 
 function localKeys(file: string): JWTVerifyGetKey {
-  const set = json(file) as JSONWebKeySet;
+  const set = readConfigurationFile(z.unknown(), file) as JSONWebKeySet;
   try {
     const keys = createLocalJWKSet(set);
     const secret = set.keys.some((key) => key.kty === 'oct' || 'd' in key);
@@ -75,19 +66,4 @@ function localKeys(file: string): JWTVerifyGetKey {
     // Said below.
   }
   throw new Error(`${file} is no JWKS with public keys alone`);
-}
-
-function json(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
-  }
-  if (text.length > MAX_FILE_BYTES) throw new Error(`${file}: larger than ${MAX_FILE_BYTES} characters`);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${file} is not JSON`);
-  }
 }

@@ -1,5 +1,5 @@
 import { SiegelError } from '#contracts';
-import { ConfigurationError } from '#platform';
+import { configuredBy } from '#platform';
 import { Inject, Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
@@ -152,12 +152,7 @@ function requireMethod(method: string, ...allowed: string[]): void {
 function adminSettings({
   SIEGEL_TRUSTEE_ADMIN_FILE: file,
 }: KeyReleaseEnvironment): AdminSettings | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readAdminFile(file);
-  } catch (error) {
-    throw new ConfigurationError([
-      { variable: 'SIEGEL_TRUSTEE_ADMIN_FILE', message: (error as Error).message },
-    ]);
-  }
+  return file === undefined
+    ? undefined
+    : configuredBy('SIEGEL_TRUSTEE_ADMIN_FILE', () => readAdminFile(file));
 }
