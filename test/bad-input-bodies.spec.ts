@@ -66,6 +66,11 @@ describe('bodies that are no request', () => {
     await refusals.expectDenied(await send(body()), 'REQUEST_MALFORMED', 'REQUEST_MALFORMED');
   });
 
+  it('a workload named by half of a character is denied as every other, and the log has it', async () => {
+    const answer = await send(JSON.stringify(valid({ workload: 'x\ud800' })));
+    await refusals.expectDenied(answer, 'RELEASE_DENIED', 'WORKLOAD_UNKNOWN');
+  });
+
   it.each([
     'text/plain',
     'application/x-www-form-urlencoded',
