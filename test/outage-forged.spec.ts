@@ -1,8 +1,15 @@
-import { type LogPromise, SUBJECTS, VERDICT_ISSUER, VERDICT_TYP, type VerifyRequest } from '#contracts';
+import {
+  ERROR_HEADERS,
+  type LogPromise,
+  SUBJECTS,
+  VERDICT_ISSUER,
+  VERDICT_TYP,
+  type VerifyRequest,
+} from '#contracts';
 import { LocalSigner, signJws, type Signer } from '#pki';
 import { leafHash, MemoryTree, promiseFromBatch, signBatch } from '#transparency';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { Msg } from '@nats-io/transport-node';
+import { headers, type Msg } from '@nats-io/transport-node';
 import { hash } from 'node:crypto';
 import type { NatsUser } from '../apps/cli/src/up/nats-config.js';
 import {
@@ -36,13 +43,18 @@ afterAll(() => siegel?.stop());
 const attest = (word = 'app') =>
   siegel.service.post('/v1/attest', siegel.machines.enclave(word).requestBody());
 
+/** A refusal as services send it: an error code in the headers. */
+interface Refused {
+  readonly refused: string;
+}
+
 /**
  * Somebody who has stolen a service's broker credentials answers in its place while `during` runs; the real one is frozen, so
  * that the forgery is the only answer. Gives how often it answered.
  */
 async function impersonating<T>(
   victim: { part: Part; user: NatsUser; subject: string },
-  answer: (message: Msg) => Promise<string> | string,
+  answer: (message: Msg) => Promise<string | Refused> | string | Refused,
   during: () => Promise<T>,
 ): Promise<{ result: T; answered: number }> {
   const stolen = await siegel.nats(victim.user);
@@ -51,7 +63,10 @@ async function impersonating<T>(
     callback: (_error, message) =>
       void Promise.resolve(answer(message)).then((reply) => {
         answered++;
-        message.respond(reply);
+        if (typeof reply === 'string') return message.respond(reply);
+        const refusal = headers();
+        refusal.set(ERROR_HEADERS.code, reply.refused);
+        return message.respond('', { headers: refusal });
       }),
   });
   try {
@@ -257,6 +272,17 @@ describe('a verdict that is not of the verifier', () => {
     expect(answered).toBe(1);
     expectProblem(result, 'VERDICT_INVALID');
     expect(result.text).not.toContain(SECRET);
+  });
+
+  it('a refusal in headers, which nobody signs, denies nothing', async () => {
+    const refused = { refused: 'EVIDENCE_REJECTED' };
+    const { result, answered } = await impersonating(
+      verifier,
+      () => refused,
+      () => attest(),
+    );
+    expect(answered).toBe(1);
+    expectProblem(result, 'VERDICT_INVALID');
   });
 
   it('is neither a grant nor a denial in the log', async () => {

@@ -1,4 +1,11 @@
-import { SiegelError, SUBJECTS, VERDICT_TYP, VerdictClaims, VerifyReply } from '#contracts';
+import {
+  MAX_EVIDENCE_BYTES,
+  SiegelError,
+  SUBJECTS,
+  VERDICT_TYP,
+  VerdictClaims,
+  VerifyReply,
+} from '#contracts';
 import { verifyJws } from '#pki';
 import { NatsRequestError, NatsRequests, TRUST, type Trust } from '#platform';
 import { Inject, Injectable } from '@nestjs/common';
@@ -21,7 +28,11 @@ export class VerificationClient {
     @Inject(KEY_RELEASE_ENVIRONMENT) private readonly environment: KeyReleaseEnvironment,
   ) {}
 
+  /** @throws SiegelError EVIDENCE_EMPTY, EVIDENCE_TOO_LARGE; everything else that it throws is an outage */
   async verify(input: Pick<AttestationInput, 'tenant' | 'format' | 'evidence'>): Promise<VerdictClaims> {
+    // The verifier's refusals of a request are unsigned and decide nothing; what it would refuse is decided here.
+    if (input.evidence.length === 0) throw new SiegelError('EVIDENCE_EMPTY');
+    if (input.evidence.length > MAX_EVIDENCE_BYTES) throw new SiegelError('EVIDENCE_TOO_LARGE');
     const requestId = randomUUID();
     const evidence = Buffer.from(input.evidence.buffer, input.evidence.byteOffset, input.evidence.length);
     const request = `{"v":1,"requestId":"${requestId}","tenant":"${input.tenant}","format":"${input.format}","evidence":"${evidence.toString('base64url')}"}`;
@@ -39,7 +50,7 @@ export class VerificationClient {
           cause: error,
         });
       }
-      throw error;
+      throw unsigned(error);
     }
     const verdict = await this.open(reply);
     if (verdict.rid !== requestId || verdict.tenant !== input.tenant) {
@@ -90,3 +101,9 @@ export class VerificationClient {
 
 const invalid = (code: string, message: string): SiegelError =>
   new SiegelError('VERDICT_INVALID', { reason: { code, message } });
+
+/** A refusal in the headers of a reply is the broker's word: it may say that nothing was decided, and nothing else. */
+function unsigned(error: unknown): unknown {
+  if (!(error instanceof SiegelError) || error.entry.http >= 500) return error;
+  return invalid('VERDICT_UNSIGNED', `${error.code}, which no verifier signed`);
+}

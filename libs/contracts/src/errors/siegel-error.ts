@@ -64,8 +64,11 @@ export function problemOf(error: SiegelError, requestId?: string): ProblemDetail
   };
 }
 
-/** What crosses NATS for an error: the code and the caller-safe detail. */
-export function errorFromWire(code: string, detail: string): SiegelError {
+const MAX_WIRE_CHARACTERS = 300;
+
+/** What crosses NATS for an error: the code and the caller-safe detail. Unsigned: the broker may have written both. */
+export function errorFromWire(code: string, told: string): SiegelError {
+  const detail = told.slice(0, MAX_WIRE_CHARACTERS);
   return isErrorCode(code)
     ? new SiegelError(code, detail === '' ? {} : { detail })
     : new SiegelError('INTERNAL', { reason: { code, message: detail } });
