@@ -110,7 +110,7 @@ export class AuditDeployment {
     const stream = STREAMS.events;
     const permissions: Record<User, { publish: string[]; subscribe: string[] }> = {
       audit: {
-        publish: [`${SUBJECTS.events}.>`, `$JS.API.STREAM.*.${stream}`, '$JS.API.INFO'],
+        publish: [SUBJECTS.auditAppend, `${SUBJECTS.events}.>`, `$JS.API.STREAM.*.${stream}`, '$JS.API.INFO'],
         subscribe: [SUBJECTS.auditAppend, SUBJECTS.auditEvidence, SUBJECTS.auditCollateral],
       },
       emitter: {

@@ -60,7 +60,7 @@ export class AuditEmitter {
   private readonly maxBacklog: number;
 
   constructor(
-    private readonly requests: NatsRequests,
+    private readonly requests: Pick<NatsRequests, 'request'>,
     private readonly options: EmitterOptions,
   ) {
     this.promises = new PromiseVerifier(options.logs);

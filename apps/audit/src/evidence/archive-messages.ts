@@ -1,8 +1,11 @@
-import type { ArchiveLimits, EvidenceInfo, KeptEvidence } from './evidence-archive.js';
+import type { ErrorCode } from '#contracts';
+import type { ArchiveLimits, EvidenceInfo, KeptEvidence, Purged } from './archive.js';
 
 export interface ArchiveData {
   path: string;
-  key: Uint8Array;
+  /** The first one encrypts. */
+  keys: Uint8Array[];
+  limits: ArchiveLimits;
 }
 
 /** What can be asked of the archive's thread, with the answers' types. */
@@ -15,7 +18,7 @@ export interface ArchiveCalls {
   erase: { argument: string; result: boolean };
   collateral: { argument: string; result: string | undefined };
   putCollateral: { argument: { id: string; bundle: string }; result: undefined };
-  purge: { argument: ArchiveLimits; result: { removed: number; bytes: number } };
+  purge: { argument: undefined; result: Purged };
   close: { argument: undefined; result: undefined };
 }
 
@@ -24,4 +27,4 @@ export type ArchiveRequest = {
 }[keyof ArchiveCalls];
 
 export type ArchiveReply =
-  { call: number; result: unknown } | { call: number; failure: string; name: string };
+  { call: number; result: unknown } | { call: number; failure: string; name: string; code?: ErrorCode };

@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { hash, randomBytes } from 'node:crypto';
+import { createCipheriv, hash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { EvidenceArchive } from './evidence-archive.js';
-import { EvidenceCipher, EvidenceUnreadable, readOrCreateEvidenceKey } from './evidence-cipher.js';
 import { collateralId, CollateralWishes } from './collateral-wishes.js';
+import { EvidenceArchive } from './evidence-archive.js';
+import { EvidenceCipher } from './evidence-cipher.js';
+import { readEvidenceKeys } from './evidence-key-file.js';
+import { evidenceKeys } from './evidence-keys.js';
 import { PendingEvidence } from './pending-evidence.js';
 
 const folders: string[] = [];
@@ -16,106 +18,85 @@ const temporary = (): string => {
   folders.push(folder);
   return folder;
 };
-const open = (path: string, key = Buffer.alloc(32, 7)) =>
-  new EvidenceArchive(new DatabaseSync(path), new EvidenceCipher(key));
-const kept = (bytes: Buffer, collateral?: string) => ({ sha256: hash('sha256', bytes), bytes, collateral });
-const LIMITS = { maxAgeMs: 1_000, maxBytes: 1_000_000 };
+const KEY = Buffer.alloc(32, 7);
+const open = (path: string, ...keys: Buffer[]) =>
+  new EvidenceArchive(
+    new DatabaseSync(path),
+    new EvidenceCipher(evidenceKeys(keys.length === 0 ? [KEY] : keys)),
+    { maxAgeMs: 1e12, maxBytes: 1_000_000 },
+  );
 
-describe('the archive', () => {
-  it('gives back what it keeps, and remembers with it how far the log was looked through', () => {
-    const path = join(temporary(), 'evidence.db');
-    const archive = open(path);
-    expect(archive.mark).toBeUndefined();
-    const quote = kept(randomBytes(5_000), 'ab'.repeat(32));
-    archive.commit([quote], 42, 1_000);
-    archive.commit([quote], 43, 2_000);
-    archive.close();
-    const again = open(path);
-    expect(again.mark).toBe(43);
-    expect(again.read(quote.sha256)).toEqual(quote.bytes);
-    expect(again.info(quote.sha256)).toEqual({
-      sha256: quote.sha256,
-      size: 5_000,
-      stored: 1_000,
-      collateral: 'ab'.repeat(32),
-      collateralHeld: false,
-    });
-    expect(again.known([quote.sha256, 'cd'.repeat(32)])).toEqual([quote.sha256]);
-    expect(again.read('cd'.repeat(32))).toBeUndefined();
-    again.close();
-  });
-
+describe('the embedded archive', () => {
   it('shows nothing of it to whoever has the file and not the key', () => {
     const path = join(temporary(), 'evidence.db');
     const archive = open(path);
-    const quote = kept(Buffer.from('a quote that names a machine'.repeat(20)));
-    archive.commit([quote], 1, 1_000);
+    const bytes = Buffer.from('a quote that names a machine'.repeat(20));
+    archive.commit([{ sha256: hash('sha256', bytes), bytes, collateral: undefined }], 1, 1_000);
     archive.close();
     expect(readFileSync(path).includes('names a machine')).toBe(false);
-    const stranger = open(path, Buffer.alloc(32, 8));
-    expect(() => stranger.read(quote.sha256)).toThrow(EvidenceUnreadable);
-    stranger.close();
   });
 
-  it('does not give one piece of evidence for another', () => {
+  it('reads what earlier versions kept, which knew one key and did not note it down', () => {
     const path = join(temporary(), 'evidence.db');
-    const archive = open(path);
-    const [one, two] = [kept(randomBytes(100)), kept(randomBytes(100))];
-    archive.commit([one, two], 1, 1_000);
-    archive.close();
+    const [one, two] = [randomBytes(200), randomBytes(200)];
     const database = new DatabaseSync(path);
-    database
-      .prepare('UPDATE evidence SET sealed = (SELECT sealed FROM evidence WHERE sha256 = ?) WHERE sha256 = ?')
-      .run(Buffer.from(one.sha256, 'hex'), Buffer.from(two.sha256, 'hex'));
-    database.close();
-    const tampered = open(path);
-    expect(tampered.read(one.sha256)).toEqual(one.bytes);
-    expect(() => tampered.read(two.sha256)).toThrow(EvidenceUnreadable);
-    tampered.close();
-  });
-
-  it('removes what is too old, and the oldest of what is too much', () => {
-    const archive = open(join(temporary(), 'evidence.db'));
-    const items = Array.from({ length: 10 }, () => kept(randomBytes(1_000)));
-    items.forEach((item, i) => archive.commit([item], i, i * 100));
-    expect(archive.purge(LIMITS, 1_250)).toBe(3);
-    expect(archive.known(items.map(({ sha256 }) => sha256))).toHaveLength(7);
-    expect(archive.purge({ ...LIMITS, maxBytes: 4_500 }, 1_250)).toBe(3);
-    expect(archive.known(items.map(({ sha256 }) => sha256))).toEqual(
-      items.slice(6).map(({ sha256 }) => sha256),
+    database.exec(`CREATE TABLE evidence (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, stored INTEGER NOT NULL,
+      size INTEGER NOT NULL, collateral BLOB, sealed BLOB NOT NULL) STRICT`);
+    const insert = database.prepare(
+      'INSERT INTO evidence (sha256, stored, size, sealed) VALUES (?, 1000, 200, ?)',
     );
-    expect(archive.bytes).toBe(4_000);
-    archive.close();
-  });
-
-  it('erases one, and keeps collateral as long as evidence names it', () => {
-    const archive = open(join(temporary(), 'evidence.db'));
-    const quote = kept(randomBytes(100), 'ab'.repeat(32));
-    archive.commit([quote], 1, 0);
-    archive.putCollateral('ab'.repeat(32), '{"a":1}', 0);
-    archive.putCollateral('cd'.repeat(32), '{"b":1}', 0);
-    archive.purge({ ...LIMITS, maxAgeMs: 1e12 }, 7_200_000);
-    expect(archive.info(quote.sha256)!.collateralHeld).toBe(true);
-    expect([archive.collateral('ab'.repeat(32)), archive.collateral('cd'.repeat(32))]).toEqual([
-      '{"a":1}',
-      undefined,
-    ]);
-    expect([archive.erase(quote.sha256), archive.erase(quote.sha256)]).toEqual([true, false]);
-    expect(archive.read(quote.sha256)).toBeUndefined();
+    for (const [bytes, key] of [
+      [one, KEY],
+      [two, Buffer.alloc(32, 9)],
+    ] as const) {
+      const digest = hash('sha256', bytes, 'buffer');
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(digest);
+      insert.run(digest, Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]));
+    }
+    database.close();
+    const archive = open(path, Buffer.alloc(32, 8), KEY);
+    expect(archive.read(hash('sha256', one), 2_000)).toEqual(one);
+    expect(() => archive.read(hash('sha256', two), 2_000)).toThrow(
+      expect.objectContaining({ code: 'EVIDENCE_DAMAGED' }),
+    );
     archive.close();
   });
 });
 
-describe('the key', () => {
-  it('is made once and must stay private and whole', () => {
+describe('the key file', () => {
+  const lines = (...keys: Buffer[]) => keys.map((key) => `${key.toString('base64')}\n`).join('');
+
+  it('is made once where it may be, and must stay private and whole', () => {
     const path = join(temporary(), 'evidence.key');
-    const key = readOrCreateEvidenceKey(path);
-    expect(readOrCreateEvidenceKey(path)).toEqual(key);
+    expect(() => readEvidenceKeys(path, false)).toThrow(/SIEGEL_AUDIT_EVIDENCE_KEY_FILE/);
+    const { current } = readEvidenceKeys(path, true);
+    expect(readEvidenceKeys(path, false).current).toEqual(current);
     chmodSync(path, 0o640);
-    expect(() => readOrCreateEvidenceKey(path)).toThrow(/readable by others/);
-    const short = join(temporary(), 'short.key');
-    writeFileSync(short, 'AAAA\n', { mode: 0o600 });
-    expect(() => readOrCreateEvidenceKey(short)).toThrow(/32 bytes/);
+    expect(() => readEvidenceKeys(path, true)).toThrow(/readable by others/);
+  });
+
+  it('holds the present key before the former ones', () => {
+    const path = join(temporary(), 'evidence.key');
+    const [present, former] = [randomBytes(32), randomBytes(32)];
+    writeFileSync(path, lines(present, former), { mode: 0o600 });
+    const { current, all } = readEvidenceKeys(path, false);
+    expect(current.key).toEqual(present);
+    expect([...all.values()].map(({ key }) => key)).toEqual([present, former]);
+    expect(current.id).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it.each([
+    ['a short key', 'AAAA\n'],
+    ['nothing', ''],
+    ['one key twice', lines(KEY, KEY)],
+    ['another line', `${lines(KEY)}# former\n`],
+    ['too many keys', lines(...Array.from({ length: 17 }, (_, i) => Buffer.alloc(32, i)))],
+    ['too much', 'A'.repeat(5_000)],
+  ])('is refused with %s', (_, content) => {
+    const path = join(temporary(), 'evidence.key');
+    writeFileSync(path, content, { mode: 0o600 });
+    expect(() => readEvidenceKeys(path, true)).toThrow(/SIEGEL_AUDIT_EVIDENCE_KEY_FILE/);
   });
 });
 

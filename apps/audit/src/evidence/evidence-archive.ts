@@ -1,4 +1,12 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  type ArchiveLimits,
+  type EvidenceInfo,
+  type KeptEvidence,
+  ORPHAN_MS,
+  PURGE_ROWS,
+  type Purged,
+} from './archive.js';
 import type { EvidenceCipher } from './evidence-cipher.js';
 
 const SCHEMA = `
@@ -8,7 +16,8 @@ CREATE TABLE IF NOT EXISTS evidence (
   stored INTEGER NOT NULL,
   size INTEGER NOT NULL,
   collateral BLOB,
-  sealed BLOB NOT NULL
+  sealed BLOB NOT NULL,
+  key BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS evidence_stored ON evidence (stored);
 CREATE INDEX IF NOT EXISTS evidence_collateral ON evidence (collateral) WHERE collateral IS NOT NULL;
@@ -20,30 +29,12 @@ CREATE TABLE IF NOT EXISTS collateral (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
-const PURGE_ROWS = 500;
-/** Collateral that no evidence names is kept for that long: its evidence may be on its way. */
-const ORPHAN_MS = 3_600_000;
-
-/** Evidence to be kept. */
-export interface KeptEvidence {
-  sha256: string;
-  bytes: Uint8Array;
-  /** Id of the collateral, as the event names it. */
-  collateral: string | undefined;
-}
-
-export interface EvidenceInfo {
-  sha256: string;
+interface Row {
   size: number;
-  /** Unix milliseconds. */
   stored: number;
-  collateral: string | undefined;
-  collateralHeld: boolean;
-}
-
-export interface ArchiveLimits {
-  maxAgeMs: number;
-  maxBytes: number;
+  collateral: Uint8Array | null;
+  key: Uint8Array | null;
+  sealed: Uint8Array;
 }
 
 /**
@@ -59,16 +50,26 @@ export class EvidenceArchive {
   constructor(
     private readonly database: DatabaseSync,
     private readonly cipher: EvidenceCipher,
+    private readonly limits: ArchiveLimits,
   ) {
     database.exec('PRAGMA auto_vacuum = INCREMENTAL');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec('PRAGMA synchronous = NORMAL');
     database.exec('PRAGMA secure_delete = ON');
     database.exec(SCHEMA);
+    // Earlier versions knew one key.
+    const columns = database.prepare('PRAGMA table_info(evidence)').all() as { name: string }[];
+    if (!columns.some(({ name }) => name === 'key'))
+      database.exec('ALTER TABLE evidence ADD COLUMN key BLOB');
+    // What came again and lies there under a key that is gone is worth what was just received.
     this.#insert = database.prepare(
-      'INSERT INTO evidence (sha256, stored, size, collateral, sealed) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      `INSERT INTO evidence (sha256, stored, size, collateral, key, sealed) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (sha256) DO UPDATE SET key = excluded.key, sealed = excluded.sealed
+       WHERE key IS NOT NULL AND hex(key) NOT IN (${cipher.keyIds.map((id) => `'${id.toUpperCase()}'`).join()})`,
     );
-    this.#select = database.prepare('SELECT size, stored, collateral, sealed FROM evidence WHERE sha256 = ?');
+    this.#select = database.prepare(
+      'SELECT size, stored, collateral, key, sealed FROM evidence WHERE sha256 = ? AND stored >= ?',
+    );
     this.#setState = database.prepare(
       'INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
     );
@@ -84,32 +85,32 @@ export class EvidenceArchive {
   commit(evidence: readonly KeptEvidence[], mark: number, now: number): void {
     this.#transaction(() => {
       for (const { sha256, bytes, collateral } of evidence) {
-        const sealed = this.cipher.seal(sha256, bytes);
+        const { key, sealed } = this.cipher.seal(sha256, bytes);
         const id = collateral === undefined ? null : Buffer.from(collateral, 'hex');
-        this.#insert.run(Buffer.from(sha256, 'hex'), now, bytes.length, id, sealed);
+        this.#insert.run(Buffer.from(sha256, 'hex'), now, bytes.length, id, Buffer.from(key, 'hex'), sealed);
       }
       this.#setState.run('mark', mark);
     });
   }
 
-  /** Which of these are kept. */
-  known(digests: readonly string[]): string[] {
-    const select = this.database.prepare('SELECT 1 FROM evidence WHERE sha256 = ?');
-    return digests.filter((sha256) => select.get(Buffer.from(sha256, 'hex')) !== undefined);
+  /** Which of these are kept and can be read. */
+  known(digests: readonly string[], now: number): string[] {
+    return digests.filter((sha256) => this.info(sha256, now)?.readable);
   }
 
-  info(sha256: string): EvidenceInfo | undefined {
-    const row = this.#row(sha256);
+  info(sha256: string, now: number): EvidenceInfo | undefined {
+    const row = this.#row(sha256, now);
     if (!row) return undefined;
     const collateral = row.collateral === null ? undefined : Buffer.from(row.collateral).toString('hex');
     const collateralHeld = collateral !== undefined && this.collateral(collateral) !== undefined;
-    return { sha256, size: row.size, stored: row.stored, collateral, collateralHeld };
+    const readable = this.cipher.has(keyOf(row));
+    return { sha256, size: row.size, stored: row.stored, readable, collateral, collateralHeld };
   }
 
-  /** @throws EvidenceUnreadable */
-  read(sha256: string): Buffer | undefined {
-    const row = this.#row(sha256);
-    return row && this.cipher.open(sha256, row.sealed);
+  /** @throws SiegelError EVIDENCE_KEY_UNKNOWN, EVIDENCE_DAMAGED */
+  read(sha256: string, now: number): Buffer | undefined {
+    const row = this.#row(sha256, now);
+    return row && this.cipher.open(sha256, keyOf(row), row.sealed);
   }
 
   /** Whether there was any. */
@@ -135,21 +136,16 @@ export class EvidenceArchive {
       .run(Buffer.from(id, 'hex'), now, bundle);
   }
 
-  get bytes(): number {
-    return (
-      this.database.prepare('SELECT coalesce(sum(size), 0) AS sum FROM evidence').get() as { sum: number }
-    ).sum;
-  }
-
-  /** Removes what is too old, then the oldest of what is too much; how many. */
-  purge({ maxAgeMs, maxBytes }: ArchiveLimits, now: number): number {
+  /** Removes what is too old, then the oldest of what is too much. */
+  purge(now: number): Purged {
+    const { maxAgeMs, maxBytes } = this.limits;
     let removed = 0;
     const old = this.database.prepare(
       `DELETE FROM evidence WHERE id IN (SELECT id FROM evidence WHERE stored < ? ORDER BY stored LIMIT ${PURGE_ROWS})`,
     );
     for (let changes = PURGE_ROWS; changes === PURGE_ROWS; removed += changes)
       changes = Number(old.run(now - maxAgeMs).changes);
-    let bytes = this.bytes;
+    let { bytes } = this.#sums();
     const oldest = this.database.prepare('SELECT id, size FROM evidence ORDER BY stored, id LIMIT 1');
     const remove = this.database.prepare('DELETE FROM evidence WHERE id = ?');
     this.#transaction(() => {
@@ -168,16 +164,27 @@ export class EvidenceArchive {
       )
       .run(now - ORPHAN_MS);
     this.database.exec('PRAGMA incremental_vacuum(2000)');
-    return removed;
+    return { removed, ...this.#sums() };
   }
 
   close(): void {
     this.database.close();
   }
 
-  #row(sha256: string) {
-    return this.#select.get(Buffer.from(sha256, 'hex')) as
-      { size: number; stored: number; collateral: Uint8Array | null; sealed: Uint8Array } | undefined;
+  #sums(): { bytes: number; unreadable: number } {
+    const rows = this.database
+      .prepare('SELECT key, count(*) AS count, sum(size) AS bytes FROM evidence GROUP BY key')
+      .all() as { key: Uint8Array | null; count: number; bytes: number }[];
+    const lost = rows.filter((row) => !this.cipher.has(keyOf(row)));
+    return {
+      bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+      unreadable: lost.reduce((sum, { count }) => sum + count, 0),
+    };
+  }
+
+  #row(sha256: string, now: number): Row | undefined {
+    const row = this.#select.get(Buffer.from(sha256, 'hex'), now - this.limits.maxAgeMs);
+    return row as Row | undefined;
   }
 
   #transaction(work: () => void): void {
@@ -191,3 +198,6 @@ export class EvidenceArchive {
     }
   }
 }
+
+const keyOf = ({ key }: { key: Uint8Array | null }): string | undefined =>
+  key === null ? undefined : Buffer.from(key).toString('hex');

@@ -1,69 +1,71 @@
-import { ConfigurationError } from '#platform';
+import { SiegelError } from '#contracts';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import type { EvidenceKey, EvidenceKeys } from './evidence-keys.js';
 
-const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const ALGORITHM = 'aes-256-gcm';
 
-/** What is stored cannot be opened: another key, or somebody changed it. */
-export class EvidenceUnreadable extends Error {
-  override readonly name = 'EvidenceUnreadable';
+/** A piece of evidence as it is stored. */
+export interface SealedEvidence {
+  /** Id of the key. */
+  key: string;
+  sealed: Buffer;
 }
 
 /**
  * Evidence at rest: AES-256-GCM with a random nonce, bound to the digest under which it lies. Quotes name machines (PPID), so whoever
- * copies the disk or a backup without the key has nothing; throwing the key away erases all.
+ * copies the disk, a backup or the database without the key has nothing; throwing the key away erases all.
  */
 export class EvidenceCipher {
-  constructor(private readonly key: Buffer) {}
+  constructor(private readonly keys: EvidenceKeys) {}
 
-  seal(sha256: string, bytes: Uint8Array): Buffer {
+  /** Ids of the keys that are at hand. */
+  get keyIds(): string[] {
+    return [...this.keys.all.keys()];
+  }
+
+  has(key: string | undefined): boolean {
+    return key === undefined || this.keys.all.has(key);
+  }
+
+  seal(sha256: string, bytes: Uint8Array): SealedEvidence {
+    const { id, key } = this.keys.current;
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(ALGORITHM, this.key, nonce).setAAD(Buffer.from(sha256, 'hex'));
-    return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+    const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(sha256, 'hex'));
+    return {
+      key: id,
+      sealed: Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]),
+    };
   }
 
-  /** @throws EvidenceUnreadable */
-  open(sha256: string, sealed: Uint8Array): Buffer {
-    if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new EvidenceUnreadable('too short');
-    const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-    const decipher = createDecipheriv(ALGORITHM, this.key, bytes.subarray(0, NONCE_BYTES))
-      .setAAD(Buffer.from(sha256, 'hex'))
-      .setAuthTag(bytes.subarray(-TAG_BYTES));
-    try {
-      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-    } catch (error) {
-      throw new EvidenceUnreadable('it is not what was stored, or the key is another', { cause: error });
+  /**
+   * @param key id of the key; undefined where it was not noted down, as by earlier versions: then every key is tried
+   * @throws SiegelError EVIDENCE_KEY_UNKNOWN, EVIDENCE_DAMAGED
+   */
+  open(sha256: string, key: string | undefined, sealed: Uint8Array): Buffer {
+    const candidates = key === undefined ? [...this.keys.all.values()] : [this.keys.all.get(key)];
+    let cause: unknown;
+    for (const candidate of candidates) {
+      if (candidate === undefined)
+        throw new SiegelError('EVIDENCE_KEY_UNKNOWN', {
+          reason: { code: 'EVIDENCE_KEY_UNKNOWN', message: `it was encrypted under the key ${key}` },
+        });
+      try {
+        return decrypted(sha256, candidate, sealed);
+      } catch (error) {
+        cause = error;
+      }
     }
+    throw new SiegelError('EVIDENCE_DAMAGED', { cause });
   }
 }
 
-/** Reads the key, 32 bytes in base64, made at first start. @throws ConfigurationError */
-export function readOrCreateEvidenceKey(path: string): Buffer {
-  const refused = (message: string) =>
-    new ConfigurationError([{ variable: 'SIEGEL_AUDIT_EVIDENCE_KEY_FILE', message }]);
-  try {
-    create(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw refused((error as Error).message);
-  }
-  const { mode } = statSync(path);
-  if ((mode & 0o077) !== 0) throw refused(`is readable by others (mode ${(mode & 0o777).toString(8)})`);
-  const text = readFileSync(path, 'utf8').trim();
-  const key = Buffer.from(text, 'base64');
-  if (key.length !== KEY_BYTES || key.toString('base64') !== text)
-    throw refused(`does not hold ${KEY_BYTES} bytes in base64`);
-  return key;
-}
-
-function create(path: string): void {
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(file, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+function decrypted(sha256: string, { key }: EvidenceKey, sealed: Uint8Array): Buffer {
+  if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new RangeError('too short');
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES))
+    .setAAD(Buffer.from(sha256, 'hex'))
+    .setAuthTag(bytes.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
 }

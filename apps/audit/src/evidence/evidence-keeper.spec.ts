@@ -3,10 +3,11 @@ import { hash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import type { OwnStatement } from '../sequencing/own-events.js';
 import type { PackedEvents } from '../query/packed-events.js';
-import type { ArchiveClient } from './archive-client.js';
+import type { ArchiveWriter } from './archive.js';
 import { EvidenceArchive } from './evidence-archive.js';
 import { EvidenceCipher } from './evidence-cipher.js';
 import { EvidenceKeeper, type Retained } from './evidence-keeper.js';
+import { evidenceKeys } from './evidence-keys.js';
 import { PendingEvidence } from './pending-evidence.js';
 
 const GRACE_MS = 60_000;
@@ -20,26 +21,24 @@ const digest = (bytes: Buffer) => hash('sha256', bytes);
 
 beforeEach(() => {
   [now, log, recorded] = [1_000_000, [], []];
-  archive = new EvidenceArchive(new DatabaseSync(':memory:'), new EvidenceCipher(Buffer.alloc(32)));
+  archive = new EvidenceArchive(
+    new DatabaseSync(':memory:'),
+    new EvidenceCipher(evidenceKeys([Buffer.alloc(32)])),
+    {
+      maxAgeMs: 1e12,
+      maxBytes: 1e9,
+    },
+  );
   pending = new PendingEvidence();
 });
 afterEach(() => archive.close());
 
 /** The archive as its thread answers. */
-const client = {
-  call: (name: string, argument: never) => {
-    switch (name) {
-      case 'mark':
-        return Promise.resolve(archive.mark);
-      case 'known':
-        return Promise.resolve(archive.known(argument));
-      default: {
-        const { evidence, mark } = argument as { evidence: never[]; mark: number };
-        return Promise.resolve(archive.commit(evidence, mark, now));
-      }
-    }
-  },
-} as unknown as Pick<ArchiveClient, 'call'>;
+const client: Pick<ArchiveWriter, 'mark' | 'known' | 'commit'> = {
+  mark: () => Promise.resolve(archive.mark),
+  known: (digests) => Promise.resolve(archive.known(digests, now)),
+  commit: (evidence, mark) => Promise.resolve(archive.commit(evidence, mark, now)),
+};
 
 function logged(
   quote: Buffer | undefined,
@@ -57,7 +56,7 @@ function logged(
   log.push({ time: now, entry: Buffer.from(JSON.stringify({ event, kid: 'k', sig: 's' })) });
 }
 
-async function keeper(retained: Retained = 'granted'): Promise<EvidenceKeeper> {
+async function keeper(retained: Retained = 'granted', handedToAll = false): Promise<EvidenceKeeper> {
   const created = new EvidenceKeeper(client, pending, {
     retained,
     graceMs: GRACE_MS,
@@ -77,6 +76,7 @@ async function keeper(retained: Retained = 'granted'): Promise<EvidenceKeeper> {
     },
     head: () => log.length,
     record: (statement) => recorded.push(statement),
+    handedToAll,
     onProblem: (message) => {
       throw new Error(message);
     },
@@ -86,7 +86,7 @@ async function keeper(retained: Retained = 'granted'): Promise<EvidenceKeeper> {
   return created;
 }
 const keptNow = () =>
-  quotes.map((quote, i) => (archive.read(digest(quote)) === undefined ? -1 : i)).filter((i) => i >= 0);
+  quotes.map((quote, i) => (archive.read(digest(quote), now) === undefined ? -1 : i)).filter((i) => i >= 0);
 const hand = (...which: number[]) => which.forEach((i) => pending.put(digest(quotes[i]!), quotes[i]!, now));
 
 describe('evidence', () => {
@@ -103,7 +103,7 @@ describe('evidence', () => {
     await follower.step();
     expect(keptNow()).toEqual([0, 1]);
     expect([follower.awaited, archive.mark, pending.size]).toEqual([0, 3, 1]);
-    expect(archive.info(digest(quotes[1]!))!.collateral).toBe('ab'.repeat(32));
+    expect(archive.info(digest(quotes[1]!), now)!.collateral).toBe('ab'.repeat(32));
     expect(recorded).toEqual([]);
   });
 
@@ -179,6 +179,29 @@ describe('evidence', () => {
       },
     ]);
     expect(keptNow()).toEqual([0]);
+  });
+
+  it('that a former leader was handed is kept by the next one, which was handed a copy, now or within the grace', async () => {
+    const first = await keeper('granted', true);
+    logged(quotes[0]);
+    logged(quotes[1]);
+    logged(quotes[2]);
+    await first.step();
+    // Another process, with its own copy of what was handed over before and of what comes late.
+    pending = new PendingEvidence();
+    hand(0);
+    now += 1_000;
+    const second = await keeper('granted', true);
+    await second.step();
+    expect([keptNow(), recorded]).toEqual([[0], []]);
+    hand(1);
+    await second.step();
+    expect([keptNow(), recorded]).toEqual([[0, 1], []]);
+    now += GRACE_MS;
+    await second.step();
+    expect(recorded.map(({ data }) => data)).toEqual([
+      { count: 1, missing: [{ sha256: digest(quotes[2]!), event: 'id-2' }] },
+    ]);
   });
 
   it('begins with the events to come where it was off before', async () => {

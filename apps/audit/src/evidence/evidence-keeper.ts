@@ -1,8 +1,8 @@
 import { parseEntry } from '../index/indexed-fields.js';
 import { type PackedEvents, type StoredEvent, unpack } from '../query/packed-events.js';
 import type { OwnStatement } from '../sequencing/own-events.js';
-import type { ArchiveClient } from './archive-client.js';
-import type { KeptEvidence } from './evidence-archive.js';
+import { FencedError } from '../store/fenced-error.js';
+import type { ArchiveWriter, KeptEvidence } from './archive.js';
 import type { PendingEvidence } from './pending-evidence.js';
 
 const WINDOW = 256;
@@ -31,6 +31,8 @@ export interface KeeperOptions {
   /** Position of the last entry now: where the first start begins. */
   head: () => number;
   record: (statement: OwnStatement) => void;
+  /** Whether what a former keeper was handed and did not keep may be here as well: each replica is handed all of it. */
+  handedToAll: boolean;
   onProblem: (message: string) => void;
   now?: () => number;
 }
@@ -60,7 +62,7 @@ export class EvidenceKeeper {
   #problem: string | undefined;
 
   constructor(
-    private readonly archive: Pick<ArchiveClient, 'call'>,
+    private readonly archive: Pick<ArchiveWriter, 'mark' | 'known' | 'commit'>,
     private readonly pending: PendingEvidence,
     private readonly options: KeeperOptions,
   ) {}
@@ -71,10 +73,10 @@ export class EvidenceKeeper {
   }
 
   async start(): Promise<void> {
-    const mark = await this.archive.call('mark', undefined);
+    const mark = await this.archive.mark();
     this.#startedAt = (this.options.now ?? Date.now)();
     this.#position = mark ?? this.options.head();
-    if (mark === undefined) await this.archive.call('commit', { evidence: [], mark: this.#position });
+    if (mark === undefined) await this.archive.commit([], this.#position);
   }
 
   /** Goes on by itself until it is stopped. */
@@ -104,13 +106,13 @@ export class EvidenceKeeper {
     const evidence = this.#arrived();
     // What is not kept when its event is seen will be by our own hand alone.
     const asked = named.filter((sha256) => this.pending.get(sha256) === undefined);
-    const known = asked.length === 0 ? [] : await this.archive.call('known', asked);
+    const known = asked.length === 0 ? [] : await this.archive.known(asked);
     const done = new Set([...evidence.map(({ sha256 }) => sha256), ...known, ...this.#recorded(now)]);
     let mark = position;
     // Behind a restart the log is looked through again from the first event whose evidence is still to come.
     for (const [sha256, { position: at }] of this.#awaited)
       if (!done.has(sha256)) mark = Math.min(mark, at - 1);
-    if (events.length > 0 || done.size > 0) await this.archive.call('commit', { evidence, mark });
+    if (events.length > 0 || done.size > 0) await this.archive.commit(evidence, mark);
     this.#position = position;
     for (const sha256 of done) {
       this.#awaited.delete(sha256);
@@ -129,7 +131,8 @@ export class EvidenceKeeper {
         this.#problem = undefined;
       } catch (error) {
         const { message } = error as Error;
-        if (this.#stopped) return;
+        // Another process keeps from here on; it looks through the log from the mark that is there.
+        if (this.#stopped || error instanceof FencedError) return;
         if (message !== this.#problem) this.options.onProblem(message);
         this.#problem = message;
         pause = RETRY_MS;
@@ -153,8 +156,11 @@ export class EvidenceKeeper {
       event: event.id,
       tenant: event.tenant,
       collateral: typeof collateral === 'string' ? collateral : undefined,
-      // What was handed over to a former process, and not kept by it, does not come again.
-      deadline: time < this.#startedAt ? now : Math.max(time, now) + this.options.graceMs,
+      // What was handed over to a former process alone, and not kept by it, does not come again.
+      deadline:
+        time < this.#startedAt && !this.options.handedToAll
+          ? now
+          : Math.max(time, now) + this.options.graceMs,
     });
     return [sha256];
   }

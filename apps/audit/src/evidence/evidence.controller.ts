@@ -18,6 +18,7 @@ import type { Principal } from '../access/roles.js';
 import { AuditLog } from '../audit-log.js';
 import { DIGESTED_FACTS } from '../index/facts.js';
 import type { LoggedEvent } from '../query/query-schema.js';
+import { EvidenceEvents } from './evidence-events.js';
 import { Retention } from './retention.js';
 
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -34,6 +35,7 @@ export class EvidenceController {
   constructor(
     @Inject(AuditLog) private readonly log: AuditLog,
     @Optional() @Inject(Retention) private readonly retention: Retention | undefined,
+    @Optional() @Inject(EvidenceEvents) private readonly recorded: EvidenceEvents | undefined,
   ) {}
 
   @Get('evidence/:sha256')
@@ -49,12 +51,8 @@ export class EvidenceController {
     const { events } = await this.named(sha256, caller);
     const bytes = await this.required().read(sha256);
     if (!bytes) throw this.gone();
-    this.log.sequencer.record({
-      type: 'evidence.read',
-      tenant: tenantOf(events[0]!),
-      outcome: 'ok',
-      data: { sha256, actor: caller.name },
-    });
+    // Evidence names a machine: like a secret it does not leave before the log has promised to say so.
+    await this.recorded!.record('evidence.read', tenantOf(events[0]!), sha256, caller.name);
     await reply.header('content-type', 'application/octet-stream').send(bytes);
   }
 
@@ -75,6 +73,7 @@ export class EvidenceController {
         : {
             size: info.size,
             storedAt: new Date(info.stored).toISOString(),
+            readable: info.readable,
             collateral: info.collateral ?? null,
             collateralKept: info.collateralHeld,
           }),
@@ -101,13 +100,11 @@ export class EvidenceController {
     const { events } = await this.named(sha256, caller, 'evidence.erase');
     // Evidence is shared by all events that name it: whoever erases must be admin of all their tenants.
     for (const event of events) caller.require('evidence.erase', tenantOf(event));
-    if (!(await this.required().erase(sha256))) throw this.gone();
-    this.log.sequencer.record({
-      type: 'evidence.erased',
-      tenant: tenantOf(events[0]!),
-      outcome: 'ok',
-      data: { sha256, actor: caller.name },
-    });
+    const retention = this.required();
+    if (!(await retention.info(sha256))) throw this.gone();
+    // Logged first: an erasure that fails behind its event can be repeated, one without an event would be silent.
+    await this.recorded!.record('evidence.erased', tenantOf(events[0]!), sha256, caller.name);
+    await retention.erase(sha256);
   }
 
   /** The events that name it, of the caller's tenants: without any, it does not exist for the caller. */

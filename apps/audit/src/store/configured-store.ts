@@ -11,11 +11,6 @@ export function storeOf(environment: AuditEnvironment): StoreSettings {
   const { SIEGEL_AUDIT_POSTGRES_FILE: file, SIEGEL_STATE_DIR: folder } = environment;
   if (file === undefined)
     return { kind: 'sqlite', logPath: join(folder, 'log.db'), indexPath: join(folder, 'index.db') };
-  // Kept evidence lies in one process's state folder: another replica would miss it and record that it is absent.
-  if (environment.SIEGEL_AUDIT_EVIDENCE !== 'off')
-    throw new ConfigurationError([
-      { variable: 'SIEGEL_AUDIT_EVIDENCE', message: 'must be off with SIEGEL_AUDIT_POSTGRES_FILE' },
-    ]);
   const partition = environment.SIEGEL_AUDIT_POSTGRES_PARTITION;
   return { kind: 'postgres', postgres: { url: readPostgresUrl(file), partition } };
 }

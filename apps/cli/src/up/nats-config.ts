@@ -63,7 +63,8 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
     subscribe: [SUBJECTS.collateralChanged, SUBJECTS.vaultChanged],
   },
   audit: {
-    publish: [`${SUBJECTS.events}.>`, ...streamApi(STREAMS.events)],
+    // Replicas that stand by append what they give out of kept evidence to the one that sequences.
+    publish: [SUBJECTS.auditAppend, `${SUBJECTS.events}.>`, ...streamApi(STREAMS.events)],
     subscribe: [SUBJECTS.auditAppend, SUBJECTS.auditEvidence, SUBJECTS.auditCollateral],
     responses: true,
   },

@@ -386,6 +386,18 @@ export const ERROR_CATALOGUE = {
     'This evidence is not kept: it was never received, is too old, or was erased.',
     'An event "evidence.missing" or "evidence.erased" says if it should be there; otherwise it was removed by age or size.',
   ),
+  EVIDENCE_KEY_UNKNOWN: entry(
+    410,
+    NOT_FOUND,
+    'This evidence is kept, but encrypted under a key that the audit service does not have.',
+    'Put that key back into SIEGEL_AUDIT_EVIDENCE_KEY_FILE, behind the present one; if it was destroyed, the evidence is erased.',
+  ),
+  EVIDENCE_DAMAGED: entry(
+    500,
+    INTERNAL,
+    'What is stored of this evidence is not what was kept.',
+    'Somebody changed the archive, or its disk is failing: restore it from a backup; the log is not affected.',
+  ),
   CURSOR_INVALID: entry(
     400,
     INVALID,
