@@ -27,7 +27,7 @@ describe('activation of marbles', () => {
     const open = { firstManifest: 'first-caller' };
     marblerun = await MarbleRunDeployment.start(
       {
-        main: { ...open, default: true, hosts: ['localhost'] },
+        main: { ...open, default: true, hosts: ['localhost'], vaults: ['demo'] },
         other: { ...open, hosts: ['other.example'] },
         strict: { ...open, hosts: ['strict.example'] },
         loose: { ...open, hosts: ['loose.example'] },
@@ -43,6 +43,9 @@ describe('activation of marbles', () => {
       { text: FROM_VAULT },
     );
     await marblerun.client().setManifest(MANIFEST);
+    // Whoever may set its manifest must not read what the operator keeps in the vault for others.
+    const greedy = { ...OTHER, Secrets: { all: MANIFEST.Secrets.fromVault } };
+    await expect(marblerun.client('other.example').setManifest(greedy)).rejects.toThrow('is not open');
     await marblerun.client('other.example').setManifest(OTHER);
     await marblerun.client('strict.example').setManifest(INFRASTRUCTURE(60_000));
     await marblerun.client('loose.example').setManifest(INFRASTRUCTURE(0));

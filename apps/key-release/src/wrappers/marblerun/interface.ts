@@ -31,6 +31,8 @@ export interface DeploymentSettings {
   readonly keys: KeyCurve;
   /** Marbles without a quote are admitted: for development and tests. Refused unless the service itself is in simulation. */
   readonly simulation: boolean;
+  /** Vaults that secrets with a `Source` may come from: whoever may update the manifest may read all of each. */
+  readonly vaults: readonly string[];
 }
 
 /** A certificate with its private key. */

@@ -226,7 +226,7 @@ export class Activation {
     const name = { uuid, type: marbleType };
     const [identity, secrets] = await Promise.all([
       issueMarbleCertificate(csr, name, snapshot.authority.marbleRoot, deployment.settings.keys, new Date()),
-      prepareSecrets(this.secrets, snapshot, marble, name, templates),
+      prepareSecrets(this.secrets, deployment.settings, snapshot, marble, name, templates),
     ]);
     const value = encodeActivationResponse(marbleParameters(snapshot, marble, templates, identity, secrets));
     if (value.length > MAX_RESPONSE_BYTES)

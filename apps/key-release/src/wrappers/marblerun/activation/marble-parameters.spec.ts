@@ -91,7 +91,7 @@ describe('what a marble receives', () => {
       previous,
     };
     const templates = marblerun.templatesOf(one, manifest);
-    const secrets = await prepareSecrets(works, snapshot, one, NAME, templates);
+    const secrets = await prepareSecrets(works, { vaults: ['open'] }, snapshot, one, NAME, templates);
     const { env } = marbleParameters(snapshot, one, templates, identity, secrets);
     return { env: new Map(env.map(([name, value]) => [name, value.toString()])), secrets };
   };
@@ -137,6 +137,23 @@ describe('what a marble receives', () => {
         message:
           'customizing marble parameters: parsing secrets for env variable "A": template: data:1:3: executing "data" at <hex .Secrets.user>: error calling hex: tried to parse secret with empty value',
       },
+    });
+  });
+
+  it('comes from the vaults that are open to the deployment, and from no other', async () => {
+    const from = async (vault: string) => {
+      const source = { vault, objectName: 'text', objectVersion: undefined };
+      const definitions = new Map([['text', definition({ type: 'plain', size: 0, source })]]);
+      const one = marble({ A: '{{ hex .Secrets.text }}' });
+      const manifest = { secrets: definitions, marbles: new Map(), tls: new Map() } as unknown as Manifest;
+      const current = { rootSecret: SHARED, definitions, stored: new Map<string, never>() };
+      const snapshot = { manifest, current, previous: undefined } as unknown as DeploymentSnapshot;
+      const templates = marblerun.templatesOf(one, manifest);
+      await prepareSecrets(works, { vaults: ['open'] }, snapshot, one, NAME, templates);
+    };
+    await expect(from('open')).rejects.toThrow('a vault was read');
+    await expect(from('foreign')).rejects.toMatchObject({
+      reason: { code: 'VAULT_NOT_OPEN', message: expect.stringContaining('"foreign"') },
     });
   });
 

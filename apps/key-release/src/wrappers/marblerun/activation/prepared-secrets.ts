@@ -3,6 +3,7 @@ import { GRPC_STATUS } from '#platform';
 import type { z } from 'zod';
 import { CoordinatorError } from '../coordinator-error.js';
 import type {
+  DeploymentSettings,
   DeploymentSnapshot,
   Marble,
   MarbleTemplates,
@@ -35,6 +36,7 @@ const FAILED = 'generating secrets for marble';
 /** @throws ActivationRefusal, SiegelError for an outage of a vault */
 export async function prepareSecrets(
   works: Pick<MarbleSecrets, 'generator' | 'read'>,
+  { vaults }: Pick<DeploymentSettings, 'vaults'>,
   snapshot: DeploymentSnapshot,
   marble: Marble,
   name: MarbleName,
@@ -48,6 +50,7 @@ export async function prepareSecrets(
     await Promise.all(
       [...names].map(async (secret) => {
         const definition = from.definitions.get(secret);
+        if (definition?.source) requireOpen(vaults, secret, definition.source.vault);
         const found = definition && (await valueOf(works, from, snapshot, marble, name, secret, definition));
         if (!found) return;
         materials.set(secret, found.material);
@@ -72,6 +75,13 @@ export async function prepareSecrets(
   if (grants.length > MAX_GRANTS)
     throw activationFailed('TOO_MANY_SECRETS', `${FAILED}: more than ${MAX_GRANTS} secrets`);
   return { current, previous, grants: grants.sort((a, b) => (a.alias < b.alias ? -1 : 1)) };
+}
+
+/** A manifest may be older than the list. @throws ActivationRefusal */
+function requireOpen(vaults: readonly string[], name: string, vault: string): void {
+  if (vaults.includes(vault)) return;
+  const message = `${FAILED}: secret ${name}: the vault ${JSON.stringify(vault)} is not open to this deployment`;
+  throw activationFailed('VAULT_NOT_OPEN', message);
 }
 
 interface Value {

@@ -33,6 +33,7 @@ describe('the deployments of MarbleRun', () => {
         names: ['localhost'],
         keys: 'P-256',
         simulation: false,
+        vaults: [],
         sealDir: '/var/lib/siegel/marblerun/shop',
         sealKey: { kind: 'file', path: '/var/lib/siegel/marblerun/shop.key' },
         firstManifest: 'operator',

@@ -32,6 +32,8 @@ const DeploymentConfig = z.strictObject({
     .exactOptional(),
   keys: z.enum(['P-256', 'P-384']).default('P-256'),
   simulation: z.boolean().default(false),
+  /** Vaults that its manifests may name; the users of a manifest are no administrators of the service. */
+  vaults: z.array(z.string().min(1).max(63)).max(64).default([]),
   /** Who may set a manifest where there is none: an operator, anybody with exactly the manifest of this SHA-256, or anybody. */
   firstManifest: z
     .union([z.enum(['operator', 'first-caller']), z.string().regex(/^[0-9a-f]{64}$/)])
@@ -100,6 +102,7 @@ export function readDeployments(file: string, stateDir: string, simulation: bool
       names: given.names,
       keys: given.keys,
       simulation: given.simulation,
+      vaults: given.vaults,
       sealDir,
       sealKey:
         sealKey === undefined

@@ -60,7 +60,7 @@ export async function initiateUpdate(
         'FORBIDDEN',
         `user ${user.name} is not allowed to update the complete manifest`,
       );
-    const parsed = requireSound(upload, 'update', settings.manifestChecks, ports.works);
+    const parsed = requireSound(upload, 'update', settings, ports.works);
     // A recovery key that is none is told to the initiator, not to whoever agrees last.
     setUpRecovery(parsed);
     const pending: PendingUpdate = {

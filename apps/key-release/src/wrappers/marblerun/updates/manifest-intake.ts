@@ -24,13 +24,19 @@ export function readUpload(raw: Buffer, occasion: Occasion): marblerun.ReadManif
 export function requireSound(
   { manifest, unknown }: marblerun.ReadManifest,
   occasion: Occasion,
-  checks: DeploymentOptions['manifestChecks'],
+  { manifestChecks, vaults }: Pick<DeploymentOptions, 'manifestChecks' | 'vaults'>,
   works: SecretWorks,
 ): Manifest {
   const { check } = INTAKE_WORDS[occasion];
   const first = marblerun.checkManifest(manifest)[0]?.message;
   if (first !== undefined) throw new CoordinatorError('MANIFEST_INVALID', `${check}: ${first}`);
-  if (checks === 'strict') {
+  for (const [name, { source }] of manifest.secrets)
+    if (source && !vaults.includes(source.vault))
+      throw new CoordinatorError(
+        'MANIFEST_INVALID',
+        `${check}: secret ${name}: the vault ${JSON.stringify(source.vault)} is not open to this deployment`,
+      );
+  if (manifestChecks === 'strict') {
     for (const fault of marblerun.strictFaults(manifest, unknown))
       throw new CoordinatorError('MANIFEST_INVALID', `${check}: ${fault}`);
   }

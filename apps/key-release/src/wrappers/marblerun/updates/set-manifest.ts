@@ -55,7 +55,7 @@ async function firstManifest(
 ): Promise<Change<RecoverySecrets>> {
   const { settings, ports } = coordinator;
   if (data.manifest) throw new CoordinatorError('WRONG_STATE', WRONG_STATE);
-  const manifest = requireSound(readUpload(raw, 'first'), 'first', settings.manifestChecks, ports.works);
+  const manifest = requireSound(readUpload(raw, 'first'), 'first', settings, ports.works);
   const recovery = setUpRecovery(manifest);
   const fingerprint = fingerprintOf(raw);
   return {
