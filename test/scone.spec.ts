@@ -408,6 +408,21 @@ services:
       expect((await ask(both)()).status).toBe(200);
       await refused(ask(both), 403, 'SCONE_OTP_USED');
     });
+
+    it('cannot try one-time passwords until one is right', async () => {
+      const enclave = await certificate('enclave');
+      await cas.post(
+        session('guessed', APP(`attestation: { one_time_password_shared_secret: ${OTP_SECRET} }`)),
+      );
+      const { passwordAt } = await import('../apps/key-release/src/wrappers/scone/attest/second-factor.js');
+      const right = () => passwordAt(Buffer.from('12345678901234567890'), Math.floor(Date.now() / 30_000));
+      const guess = (oneTimePassword: string) =>
+        cas.attest(enclave, { ...ASK, session: 'guessed', oneTimePassword });
+      // Of all that come at once no more are looked at than of those one after the other.
+      const wrong = String((Number(right()) + 7) % 1_000_000).padStart(6, '0');
+      await Promise.all(Array.from({ length: 8 }, () => guess(wrong)));
+      await refused(() => guess(right()), 403, 'SCONE_OTP_THROTTLED');
+    });
   });
 
   describe('a service that another CAS attested', () => {

@@ -15,7 +15,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ManifestConfig } from '../interface.js';
 import { keyIdOf } from '../state/sealed-form.js';
-import { AttemptLimit } from './attempt-limit.js';
 import { RecoverySession } from './recovery-session.js';
 import { combineShares, recoveryKey, type RecoverySetup, setUpRecovery } from './recovery-shares.js';
 import { combineShamir, splitShamir } from './shamir.js';
@@ -233,19 +232,3 @@ describe('a recovery', () => {
 function pemOf(key: KeyObject): string {
   return key.export({ format: 'pem', type: 'spki' }) as string;
 }
-describe('failed attempts', () => {
-  it('of one address are limited, others are not kept waiting, and time heals', () => {
-    let now = 0;
-    const limit = new AttemptLimit(3, () => now);
-    for (let i = 0; i < 3; i++) {
-      expect(limit.waitFor('a')).toBe(0);
-      limit.failed('a');
-    }
-    expect(limit.waitFor('a')).toBe(20);
-    expect(limit.waitFor('b')).toBe(0);
-    now += 20_000;
-    expect(limit.waitFor('a')).toBe(0);
-    limit.failed('a');
-    expect(limit.waitFor('a')).toBeGreaterThan(0);
-  });
-});

@@ -11,7 +11,7 @@ import type {
   DeploymentSnapshot,
   SecretWorks,
 } from '../interface.js';
-import { AttemptLimit } from '../recovery/attempt-limit.js';
+import { AttemptLimit } from '../../../pipeline/attempt-limit.js';
 import { RecoverySession } from '../recovery/recovery-session.js';
 import type { RecoverySetup } from '../recovery/recovery-shares.js';
 import { ActivationCounts } from './activation-counts.js';

@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { hash, randomUUID } from 'node:crypto';
 import { AUDIT_EMITTER } from '../../../audit/audit.module.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
+import { AttemptLimit } from '../../../pipeline/attempt-limit.js';
 import { asDenial, conditionRecords, Denial } from '../../../pipeline/denial.js';
 import { EvidenceGate } from '../../../pipeline/evidence-gate.js';
 import { neededSecrets, type ReleaseBundle, renderBundle } from '../secrets/bundle.js';
@@ -39,6 +40,9 @@ interface Decided {
 /** A service of a session kept here gets its release: by its quote, or by what a pinned CAS vouches for. */
 @Injectable()
 export class AttestService {
+  /** By service: who runs it can ask as often as he likes, and one of 333,333 guesses at six digits is right (RFC 4226 section 7.3). */
+  private readonly wrongPasswords = new AttemptLimit(0.2, Date.now, 5);
+
   constructor(
     private readonly sessions: SessionService,
     private readonly secrets: SharedSecrets,
@@ -203,12 +207,23 @@ export class AttestService {
     if (serviceAccessToken !== undefined && !sameToken(await filled(serviceAccessToken), accessToken))
       throw refused('SCONE_ACCESS_TOKEN_INVALID', 'the service access token is not that of the session');
     if (shared === undefined) return;
-    const step = oneTimeStep(await filled(shared), oneTimePassword, now);
-    if (step === undefined) throw refused('SCONE_OTP_INVALID', 'the one-time password is not valid now');
+    const secret = await filled(shared);
     const { tenant, name } = opened.record;
+    const step = this.oneTime(JSON.stringify([tenant, name, service.name]), secret, oneTimePassword, now);
     const use = `otp ${JSON.stringify([name, service.name, step])}`;
     if (!(await this.firstUses.claim(tenant, use, randomUUID())))
       throw refused('SCONE_OTP_USED', 'the one-time password was used before');
+  }
+
+  /** The step of the one-time password; in one turn, so that attempts at once are counted as those one after the other. */
+  private oneTime(service: string, secret: string, given: string, now: Date): number {
+    const wait = this.wrongPasswords.waitFor(service);
+    if (wait > 0)
+      throw refused('SCONE_OTP_THROTTLED', `too many wrong one-time passwords; the next in ${wait} seconds`);
+    const step = oneTimeStep(secret, given, now);
+    if (step !== undefined) return step;
+    if (given !== '') this.wrongPasswords.failed(service);
+    throw refused('SCONE_OTP_INVALID', 'the one-time password is not valid now');
   }
 }
 

@@ -2,8 +2,9 @@ const MAX_SOURCES = 10_000;
 const MINUTE_MS = 60_000;
 
 /**
- * How often one address may fail in a minute. Only failures count, so that nobody can keep the holders of the recovery keys out by
- * trying; the number of addresses that are remembered is bounded, the ones seen longest ago go first.
+ * How often somebody (an address, a service) may fail: `most` times at once, and `perMinute` on average. Only failures count, so that
+ * who gets it right is not kept out by how often he asks; the number of those that are remembered is bounded, the ones seen longest ago
+ * go first.
  */
 export class AttemptLimit {
   private readonly failures = new Map<string, { left: number; at: number }>();
@@ -11,9 +12,10 @@ export class AttemptLimit {
   constructor(
     private readonly perMinute: number,
     private readonly clock: () => number = Date.now,
+    private readonly most = perMinute,
   ) {}
 
-  /** Seconds until the next attempt of this address; 0: now. */
+  /** Seconds until the next attempt; 0: now. */
   waitFor(source: string): number {
     const left = this.left(source);
     return left >= 1 ? 0 : Math.ceil(((1 - left) * MINUTE_MS) / this.perMinute / 1_000);
@@ -28,7 +30,7 @@ export class AttemptLimit {
 
   private left(source: string): number {
     const known = this.failures.get(source);
-    if (!known) return this.perMinute;
-    return Math.min(this.perMinute, known.left + ((this.clock() - known.at) / MINUTE_MS) * this.perMinute);
+    if (!known) return this.most;
+    return Math.min(this.most, known.left + ((this.clock() - known.at) / MINUTE_MS) * this.perMinute);
   }
 }
