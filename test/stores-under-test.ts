@@ -71,8 +71,8 @@ const optionsOf = (privateKey: KeyObject) => ({
   gapGraceMs: GAP_GRACE_MS,
 });
 
-/** `window` is the number of positions that the reader searches at a time. */
-export async function sqliteStore(privateKey: KeyObject, window: number): Promise<StoreUnderTest> {
+/** `segment` is the number of events in a segment of the index. */
+export async function sqliteStore(privateKey: KeyObject, segment: number): Promise<StoreUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'siegel-store-'));
   const open: DatabaseSync[] = [];
   const keep = (database: DatabaseSync): DatabaseSync => {
@@ -88,8 +88,8 @@ export async function sqliteStore(privateKey: KeyObject, window: number): Promis
     return {
       committer,
       log,
-      indexer: new Indexer(log, indexing),
-      reader: new EventReader(log, index, window),
+      indexer: new Indexer(log, indexing, segment),
+      reader: new EventReader(log, index),
     };
   };
   let opened = start();

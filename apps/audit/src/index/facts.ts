@@ -1,4 +1,29 @@
-/** Fields of events that the index has besides the dictionaries: few values each, so that a scan of the index finds them fast. */
+/** Fields of which an event has one value, or none; events are counted by them. */
+export const DICTIONARIES = [
+  'tenant',
+  'type',
+  'outcome',
+  'reason',
+  'workload',
+  'mrenclave',
+  'emitter',
+  'tcb',
+] as const;
+export type Dictionary = (typeof DICTIONARIES)[number];
+
+/** Where in an event the value of each is. */
+export const DICTIONARY_PATHS = {
+  tenant: 'tenant',
+  type: 'type',
+  outcome: 'outcome',
+  reason: 'reason.code',
+  workload: 'workload',
+  mrenclave: 'mrenclave',
+  emitter: 'emitter.name',
+  tcb: 'tcbStatus',
+} as const satisfies Record<Dictionary, string>;
+
+/** Fields of events that the index has besides the dictionaries: few values each. */
 export const NAMED_FACTS = {
   mrsigner: 'mrsigner',
   instance: 'emitter.instance',
@@ -8,7 +33,7 @@ export const NAMED_FACTS = {
 } as const;
 export type NamedFact = keyof typeof NAMED_FACTS;
 
-/** Fields that are almost unique, by 48 bits of their digest, each with an index: what the story of an enclave hangs together by. */
+/** Fields that are almost unique, by a digest of their value: what the story of an enclave hangs together by. */
 export const DIGESTED_FACTS = {
   bound_key: 'data.boundKey',
   evidence: 'data.evidence.sha256',

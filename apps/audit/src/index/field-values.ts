@@ -7,16 +7,23 @@ export interface FieldFilter {
 }
 
 /** The values of a field as text, all of them where lists lie on its path. */
-export function fieldValues(event: unknown, path: string): string[] {
-  let values: unknown[] = [event];
-  for (const name of path.split('.')) {
-    values = values.flatMap((value) => {
-      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return [];
-      const member = (value as Record<string, unknown>)[name];
-      return Array.isArray(member) ? (member as unknown[]) : [member];
-    });
+export const fieldValues = (event: unknown, path: string): string[] => valuesAt(event, path.split('.'));
+
+/** The same for a path that was split before. */
+export function valuesAt(event: unknown, path: readonly string[]): string[] {
+  let value = event;
+  for (let i = 0; i < path.length; i++) {
+    if (Array.isArray(value)) {
+      const rest = path.slice(i);
+      // A list in a list is no field.
+      return value.flatMap((element) => (Array.isArray(element) ? [] : valuesAt(element, rest)));
+    }
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, path[i]!)) return [];
+    value = (value as Record<string, unknown>)[path[i]!];
   }
-  return values.filter((value) => typeof value !== 'object').map(String);
+  if (Array.isArray(value))
+    return value.filter((element) => typeof element !== 'object').map((element) => String(element));
+  return typeof value === 'object' ? [] : [String(value)];
 }
 
 export const hasFields = (event: unknown, fields: readonly FieldFilter[]): boolean =>

@@ -1,73 +1,45 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Names that events repeat, as numbers in the index. */
-export const DICTIONARIES = [
-  'tenant',
-  'type',
-  'outcome',
-  'reason',
-  'workload',
-  'mrenclave',
-  'emitter',
-  'tcb',
-] as const;
-export type Dictionary = (typeof DICTIONARIES)[number];
-
+/**
+ * The log is indexed in segments: ranges of positions, one behind the other. What is in a sealed one never changes, and was
+ * written in one go in the order of its keys, so that writing costs the same however long the log is.
+ */
 const SCHEMA = `
-CREATE TABLE names (
-  id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,
-  value TEXT NOT NULL,
-  UNIQUE (kind, value)
+-- Sealed segments have the positions above \`above\`, up to and including \`last\`. first_time and last_time are the log's,
+-- hence they never decrease; times has all of them (time-runs.ts).
+CREATE TABLE segments (
+  above INTEGER PRIMARY KEY,
+  last INTEGER NOT NULL,
+  first_time INTEGER NOT NULL,
+  last_time INTEGER NOT NULL,
+  times BLOB NOT NULL
 ) STRICT;
--- One row per entry of the log, by its position. time is the log's own, hence it never decreases with pos.
--- session and leaf are 48 bits of the session id's digest and of the leaf hash: matches are confirmed on the event itself.
-CREATE TABLE events (
-  pos INTEGER PRIMARY KEY,
-  id BLOB NOT NULL,
-  log INTEGER NOT NULL,
-  idx INTEGER NOT NULL,
-  time INTEGER NOT NULL,
-  tenant INTEGER NOT NULL,
-  type INTEGER NOT NULL,
-  outcome INTEGER NOT NULL,
-  emitter INTEGER NOT NULL,
-  reason INTEGER,
-  workload INTEGER,
-  mrenclave INTEGER,
-  tcb INTEGER,
-  session INTEGER,
-  leaf INTEGER NOT NULL,
-  -- facts.ts: names, then digests of 48 bits.
-  mrsigner INTEGER,
-  instance INTEGER,
-  simulated INTEGER,
-  protocol INTEGER,
-  fmspc INTEGER,
-  bound_key INTEGER,
-  evidence INTEGER,
-  platform INTEGER
+-- Which of a segment's events have a value, by kind (term-kinds.ts) and value (term-blocks.ts).
+CREATE TABLE terms (
+  segment INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  first BLOB NOT NULL,
+  block BLOB NOT NULL,
+  PRIMARY KEY (segment, kind, first)
+) STRICT, WITHOUT ROWID;
+-- The same for values that are almost unique, by 40 bits of a digest (digests.ts).
+CREATE TABLE digests (
+  segment INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  bucket INTEGER NOT NULL,
+  block BLOB NOT NULL,
+  PRIMARY KEY (segment, kind, bucket)
+) STRICT, WITHOUT ROWID;
+-- What is behind the last sealed segment, page by page (recent-page.ts): readers keep it in memory.
+CREATE TABLE recent (
+  last INTEGER PRIMARY KEY,
+  page TEXT NOT NULL
 ) STRICT;
--- The words of reasons and failed conditions, by position. The text itself is in the log.
-CREATE VIRTUAL TABLE reasons USING fts5(words, content='', columnsize=0, tokenize='unicode61');
--- Every index ends in pos (the rowid), so that one filter gives its newest matches without sorting.
-CREATE INDEX events_id ON events (id);
-CREATE INDEX events_leaf ON events (leaf);
-CREATE INDEX events_tenant ON events (tenant);
-CREATE INDEX events_type ON events (type);
-CREATE INDEX events_outcome_type ON events (outcome, type);
-CREATE INDEX events_outcome_workload ON events (outcome, workload);
-CREATE INDEX events_outcome_mrenclave ON events (outcome, mrenclave);
-CREATE INDEX events_workload ON events (workload) WHERE workload IS NOT NULL;
-CREATE INDEX events_mrenclave ON events (mrenclave) WHERE mrenclave IS NOT NULL;
-CREATE INDEX events_reason ON events (reason) WHERE reason IS NOT NULL;
-CREATE INDEX events_session ON events (session) WHERE session IS NOT NULL;
-CREATE INDEX events_bound_key ON events (bound_key) WHERE bound_key IS NOT NULL;
-CREATE INDEX events_evidence ON events (evidence) WHERE evidence IS NOT NULL;
-CREATE INDEX events_platform ON events (platform) WHERE platform IS NOT NULL;
 `;
-const USER_VERSION = 4;
+/** Raised whenever the file's content would be made differently: the terms of events and their encoding included. */
+const USER_VERSION = 5;
+const PAGE_BYTES = 8_192;
 
 /**
  * Opens the search index for its one writer. The index holds nothing that the log does not: whatever is wrong with it
@@ -103,6 +75,7 @@ export function openIndexForReading(path: string): DatabaseSync {
 
 function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
+  database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
   database.exec('PRAGMA journal_mode = WAL');
   // A power loss may cost the last transactions, which are indexed again; it cannot damage the file.
   database.exec('PRAGMA synchronous = NORMAL');

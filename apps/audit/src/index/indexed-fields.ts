@@ -25,14 +25,8 @@ export interface ParsedEntry {
 export const parseEntry = (entry: Uint8Array): ParsedEntry =>
   JSON.parse(Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength).toString('utf8')) as ParsedEntry;
 
-/** A UUID's 16 bytes. */
-export const uuidBytes = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex');
-
-/** 48 bits that stand for an identifier in the index. */
+/** 48 bits that stand for an identifier in PostgreSQL's index. */
 export const valueDigest = (value: string): number => hash('sha256', value, 'buffer').readUIntBE(0, 6);
 
-/** 48 bits that stand for a session id in the index. */
-export const sessionDigest = valueDigest;
-
-/** 48 bits that stand for a leaf hash in the index. */
+/** 48 bits that stand for a leaf hash in PostgreSQL's index. */
 export const leafDigest = (leaf: Buffer): number => leaf.readUIntBE(0, 6);

@@ -1,115 +1,119 @@
-import { leafHash } from '#transparency';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { fieldValues } from './field-values.js';
-import { DIGESTED_FACTS, NAMED_FACTS, type NamedFact } from './facts.js';
-import type { Dictionary } from './index-database.js';
-import { reasonText, wordsOf } from './reason-words.js';
-import { leafDigest, parseEntry, sessionDigest, uuidBytes, valueDigest } from './indexed-fields.js';
+import { HotSegment, type PageMark } from './hot-segment.js';
+import { MAX_SEGMENT } from './offsets.js';
+import { decodePage, encodePage } from './recent-page.js';
+import { DIGEST_KINDS, TERM_KINDS } from './term-kinds.js';
+import { termBlocks } from './term-blocks.js';
 
 const PAGE = 512;
-const MAX_NAMES_IN_MEMORY = 20_000;
-const NAMES = Object.entries(NAMED_FACTS) as [NamedFact, string][];
-const DIGESTS = Object.entries(DIGESTED_FACTS);
+/** Time after which events that are still being caught up with show in searches, in milliseconds. */
+const SHOW_MS = 250;
 
 interface StoredEntry {
   pos: number;
-  log_id: number;
-  idx: number;
   time: number;
   entry: Uint8Array;
 }
 
-/** Fills the search index from the log, from where it stopped. */
+/**
+ * Fills the search index from the log, from where it stopped: a segment in memory, written page by page while the log is
+ * followed, and sealed in one go when it is full. What is caught up with is mostly sealed at once.
+ */
 export class Indexer {
-  readonly #names = new Map<string, number>();
   readonly #page: StatementSync;
-  readonly #insert: StatementSync;
-  readonly #insertWords: StatementSync;
-  readonly #selectName: StatementSync;
-  readonly #insertName: StatementSync;
+  readonly #insertSegment: StatementSync;
+  readonly #insertTerm: StatementSync;
+  readonly #insertDigest: StatementSync;
+  readonly #insertRecent: StatementSync;
+  #hot: HotSegment;
+  #written: PageMark;
+  #writtenAt = performance.now();
   #position: number;
 
+  /** `limit` is the number of events of a segment. */
   constructor(
     log: DatabaseSync,
     private readonly index: DatabaseSync,
+    private readonly limit = MAX_SEGMENT,
   ) {
     this.#page = log.prepare(
-      `SELECT pos, entries.log_id, idx, time, entry FROM entries JOIN batches ON batches.id = batch_id
+      `SELECT pos, time, entry FROM entries JOIN batches ON batches.id = batch_id
        WHERE pos > ? ORDER BY pos LIMIT ${PAGE}`,
     );
-    this.#insert = index.prepare(
-      `INSERT INTO events (pos, id, log, idx, time, tenant, type, outcome, emitter, reason, workload, mrenclave, tcb, session, leaf,
-         ${[...NAMES, ...DIGESTS].map(([column]) => column).join(', ')})
-       VALUES (${Array(15 + NAMES.length + DIGESTS.length)
-         .fill('?')
-         .join(', ')})`,
+    this.#insertSegment = index.prepare(
+      'INSERT INTO segments (above, last, first_time, last_time, times) VALUES (?, ?, ?, ?, ?)',
     );
-    this.#insertWords = index.prepare('INSERT INTO reasons (rowid, words) VALUES (?, ?)');
-    this.#selectName = index.prepare('SELECT id FROM names WHERE kind = ? AND value = ?');
-    this.#insertName = index.prepare('INSERT INTO names (kind, value) VALUES (?, ?) RETURNING id');
-    const last = index.prepare('SELECT coalesce(max(pos), 0) AS pos FROM events').get() as { pos: number };
-    this.#position = last.pos;
+    this.#insertTerm = index.prepare('INSERT INTO terms (segment, kind, first, block) VALUES (?, ?, ?, ?)');
+    this.#insertDigest = index.prepare(
+      'INSERT INTO digests (segment, kind, bucket, block) VALUES (?, ?, ?, ?)',
+    );
+    this.#insertRecent = index.prepare('INSERT INTO recent (last, page) VALUES (?, ?)');
+    this.#hot = this.#reload();
+    this.#written = this.#hot.mark();
+    this.#position = this.#hot.last;
   }
 
-  /** Position of the last entry that is indexed. */
+  /** Position of the last entry that searches find. */
   get position(): number {
     return this.#position;
   }
 
   /** Indexes the next entries; the number of them, 0 when the index is complete. */
   advance(): number {
-    const rows = this.#page.all(this.#position) as unknown as StoredEntry[];
-    if (rows.length === 0) return 0;
-    this.index.exec('BEGIN');
     try {
-      for (const row of rows) this.#add(row);
-      this.index.exec('COMMIT');
+      const rows = this.#page.all(this.#hot.last) as unknown as StoredEntry[];
+      for (const { pos, time, entry } of rows) {
+        if (pos !== this.#hot.last + 1)
+          throw new Error(`the log has no entry at position ${this.#hot.last + 1}`);
+        this.#hot.add(entry, time);
+        if (this.#hot.full) this.#seal();
+      }
+      if (rows.length < PAGE || performance.now() - this.#writtenAt > SHOW_MS) this.#show();
+      return rows.length;
     } catch (error) {
       if (this.index.isTransaction) this.index.exec('ROLLBACK');
-      // Names may have been given numbers in the transaction that is gone.
-      this.#names.clear();
+      // What was not written is read again.
+      this.#hot = this.#reload();
+      this.#written = this.#hot.mark();
       throw error;
     }
-    this.#position = rows.at(-1)!.pos;
-    return rows.length;
   }
 
-  #add({ pos, log_id: log, idx, time, entry }: StoredEntry): void {
-    const { event } = parseEntry(entry);
-    this.#insert.run(
-      pos,
-      uuidBytes(event.id),
-      log,
-      idx,
-      time,
-      this.#name('tenant', event.tenant)!,
-      this.#name('type', event.type)!,
-      this.#name('outcome', event.outcome)!,
-      this.#name('emitter', event.emitter.name)!,
-      this.#name('reason', event.reason?.code),
-      this.#name('workload', event.workload),
-      this.#name('mrenclave', event.mrenclave),
-      this.#name('tcb', event.tcbStatus),
-      event.session === undefined ? null : sessionDigest(event.session),
-      leafDigest(leafHash(entry)),
-      ...NAMES.map(([column, path]) => this.#name(column, fieldValues(event, path)[0])),
-      ...DIGESTS.map(([, path]) => {
-        const [value] = fieldValues(event, path);
-        return value === undefined ? null : valueDigest(value);
-      }),
-    );
-    const words = wordsOf(reasonText(event));
-    if (words.length > 0) this.#insertWords.run(pos, words.join(' '));
+  /** Writes what came since the last page. */
+  #show(): void {
+    this.#writtenAt = performance.now();
+    if (this.#hot.last === this.#position) return;
+    this.#insertRecent.run(this.#hot.last, encodePage(this.#hot.pageSince(this.#written)));
+    this.#written = this.#hot.mark();
+    this.#position = this.#hot.last;
   }
 
-  #name(kind: Dictionary | NamedFact, value: string | undefined): number | null {
-    if (value === undefined) return null;
-    const key = `${kind}\n${value}`;
-    const known = this.#names.get(key);
-    if (known !== undefined) return known;
-    const row = (this.#selectName.get(kind, value) ?? this.#insertName.get(kind, value)) as { id: number };
-    if (this.#names.size >= MAX_NAMES_IN_MEMORY) this.#names.clear();
-    this.#names.set(key, row.id);
-    return row.id;
+  #seal(): void {
+    const hot = this.#hot;
+    const { above, last, firstTime, lastTime, times } = hot;
+    this.index.exec('BEGIN');
+    this.#insertSegment.run(above, last, firstTime, lastTime, times.encode());
+    for (const [number, kind] of TERM_KINDS.entries())
+      for (const { first, block } of termBlocks(hot.values(kind)))
+        this.#insertTerm.run(above, number, first, block);
+    for (const [number, kind] of DIGEST_KINDS.entries())
+      for (const { bucket, block } of hot.digests(kind).blocks())
+        this.#insertDigest.run(above, number, bucket, block);
+    this.index.exec('DELETE FROM recent; COMMIT');
+    this.#hot = new HotSegment(last, this.limit);
+    this.#written = this.#hot.mark();
+    this.#writtenAt = performance.now();
+    this.#position = last;
+  }
+
+  /** The segment that was being filled, as far as it was written. */
+  #reload(): HotSegment {
+    const { above } = this.index.prepare('SELECT coalesce(max(last), 0) AS above FROM segments').get() as {
+      above: number;
+    };
+    const hot = new HotSegment(above, this.limit);
+    for (const row of this.index.prepare('SELECT page FROM recent ORDER BY last').iterate())
+      hot.take(decodePage(row['page'] as string));
+    return hot;
   }
 }

@@ -4,7 +4,7 @@ const MAX_WORDS = 256;
 
 /**
  * The words of a text as the full-text index has them: letters and digits, lower case, without accents. Both sides go through
- * this, so that SQLite's tokenizer has nothing left to decide.
+ * this, so that no database's tokenizer has anything to decide.
  */
 export function wordsOf(text: string): string[] {
   const plain = text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
@@ -17,6 +17,3 @@ export function reasonText({ reason, data }: IndexedEvent & { data?: unknown }):
   const failed = (conditions ?? []).filter(({ ok }) => !ok).map(({ name }) => name);
   return [reason?.code, reason?.message, ...failed].filter((part) => part !== undefined).join(' ');
 }
-
-/** The FTS5 expression for events that have all these words. */
-export const matchAll = (words: readonly string[]): string => words.map((word) => `"${word}"`).join(' AND ');

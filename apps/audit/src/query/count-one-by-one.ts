@@ -1,5 +1,5 @@
+import { DICTIONARY_PATHS } from '../index/facts.js';
 import { fieldValues } from '../index/field-values.js';
-import type { Dictionary } from '../index/index-database.js';
 import type { CountCell, CountQuery, PositionPage, PositionQuery } from './event-reader.js';
 
 /** Events that are looked at together where the index does not decide alone. */
@@ -9,20 +9,13 @@ export const MAX_CELLS = 10_000;
 /** Positions that are looked through at most to count by a field that is not indexed. */
 const MAX_LOOKED_THROUGH = 1_000_000;
 
-/** Where in an event the values of a dictionary are, if not under its name. */
-const FIELD_OF: Readonly<Partial<Record<Dictionary, string>>> = {
-  tcb: 'tcbStatus',
-  reason: 'reason.code',
-  emitter: 'emitter.name',
-};
-
 /** Counts by looking at every event, for filters that no index decides alone. @throws RangeError for too many cells or events */
 export async function countOneByOne(
   { filters, by, bucketMs }: CountQuery,
   search: (query: PositionQuery) => Promise<PositionPage>,
 ): Promise<CountCell[]> {
   const cells = new Map<string, CountCell>();
-  const field = FIELD_OF[by] ?? by;
+  const field = DICTIONARY_PATHS[by];
   let seen = 0;
   let after: number | undefined;
   for (let more = true; more;) {

@@ -84,12 +84,18 @@ beforeAll(async () => {
   }
   const log = openLogForReading(join(folder, 'log.db'));
   const indexing = openIndexForWriting(join(folder, 'index.db'));
-  const indexer = new Indexer(log, indexing);
+  const indexer = new Indexer(log, indexing, 23);
   while (indexer.advance() > 0);
   const index = openIndexForReading(join(folder, 'index.db'));
   open.push(writing, log, indexing, index);
-  reader = new EventReader(log, index, 7);
-  all = (await reader.search({ filters: {}, order: 'oldest', after: undefined, limit: 1_000 })).events;
+  reader = new EventReader(log, index);
+  all = [];
+  // A page may be short: a search gives what it has after a while.
+  for (let [more, after] = [true, 0]; more;) {
+    const page = await reader.search({ filters: {}, order: 'oldest', after, limit: 1_000 });
+    all.push(...page.events);
+    ({ more, searchedTo: after } = page);
+  }
 });
 afterAll(() => {
   for (const database of open) database.close();

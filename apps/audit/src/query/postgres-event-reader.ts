@@ -1,9 +1,8 @@
 import { leafHash } from '#transparency';
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely';
-import { DICTIONARIES, type Dictionary } from '../index/index-database.js';
-import { digestedFactOf, namedFactOf } from '../index/facts.js';
+import { DICTIONARIES, type Dictionary, digestedFactOf, namedFactOf } from '../index/facts.js';
 import { type FieldFilter, hasFields } from '../index/field-values.js';
-import { leafDigest, parseEntry, sessionDigest, valueDigest } from '../index/indexed-fields.js';
+import { leafDigest, parseEntry, valueDigest } from '../index/indexed-fields.js';
 import { storable } from '../index/postgres-indexer.js';
 import { wordsOf } from '../index/reason-words.js';
 import { type PostgresDatabase, sqlState } from '../store/postgres/database.js';
@@ -195,7 +194,7 @@ function conditions(
     return value === undefined ? [] : [where(column, '=', storable(value))];
   });
   if (tenants !== undefined) all.push(where('tenant', '=', sql<string>`ANY(${tenants}::text[])`));
-  if (session !== undefined) all.push(where('session', '=', sessionDigest(session)));
+  if (session !== undefined) all.push(where('session', '=', valueDigest(session)));
   for (const { path, value } of fields) {
     const [named, digested] = [namedFactOf(path), digestedFactOf(path)];
     if (named !== undefined) all.push(where(named, '=', storable(value)));

@@ -1,0 +1,152 @@
+import { leafHash } from '#transparency';
+import { DigestColumn, digestOf, leafDigestOf } from './digests.js';
+import { valuesAt } from './field-values.js';
+import { parseEntry } from './indexed-fields.js';
+import { GrowingOffsets, MAX_SEGMENT, type Offsets, walk } from './offsets.js';
+import type { RecentPage } from './recent-page.js';
+import { reasonText, wordsOf } from './reason-words.js';
+import type { SearchedSegment } from './searched-segment.js';
+import {
+  DIGEST_KINDS,
+  DIGEST_PATHS,
+  type DigestKind,
+  TERM_KINDS,
+  TERM_PATHS,
+  type TermKind,
+} from './term-kinds.js';
+import { TimeRuns } from './time-runs.js';
+
+const FIELDS = Object.entries(TERM_PATHS).map(([kind, path]) => [kind as TermKind, path.split('.')] as const);
+const DIGESTS = Object.entries(DIGEST_PATHS).map(
+  ([kind, path]) => [kind as DigestKind, path.split('.')] as const,
+);
+/** No query has a longer word: its text has 200 characters at most (query-schema.ts), each of which may become 18. */
+const MAX_WORD = 4_000;
+/** Different values that a segment may have in memory. */
+const MAX_TERMS = 50_000;
+
+/** The last events of the log, in memory until they are sealed. */
+export class HotSegment implements SearchedSegment {
+  readonly times = new TimeRuns();
+  readonly #terms = new Map<TermKind, Map<string, GrowingOffsets>>(
+    TERM_KINDS.map((kind) => [kind, new Map()]),
+  );
+  readonly #digests = new Map<DigestKind, DigestColumn>(
+    DIGEST_KINDS.map((kind) => [kind, new DigestColumn()]),
+  );
+  #count = 0;
+  #values = 0;
+
+  constructor(
+    readonly above: number,
+    private readonly limit = MAX_SEGMENT,
+  ) {}
+
+  get last(): number {
+    return this.above + this.#count;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get firstTime(): number {
+    return this.times.first;
+  }
+
+  get lastTime(): number {
+    return this.times.last;
+  }
+
+  /** It must be sealed before more is added. */
+  get full(): boolean {
+    return this.#count >= this.limit || this.#values >= MAX_TERMS;
+  }
+
+  /** Adds the entry at the next position. */
+  add(entry: Uint8Array, time: number): void {
+    const { event } = parseEntry(entry);
+    const offset = this.#count++;
+    this.times.add(offset, time);
+    this.#term('every', '', offset);
+    for (const [kind, path] of FIELDS)
+      for (const value of valuesAt(event, path)) this.#term(kind, value, offset);
+    for (const word of wordsOf(reasonText(event)))
+      if (word.length <= MAX_WORD) this.#term('word', word, offset);
+    this.#digests.get('leaf')!.add(leafDigestOf(leafHash(entry)), offset);
+    for (const [kind, path] of DIGESTS)
+      for (const value of valuesAt(event, path)) this.#digests.get(kind)!.add(digestOf(value), offset);
+  }
+
+  find(kind: TermKind, value: string): Offsets | undefined {
+    return this.#terms.get(kind)!.get(value)?.offsets;
+  }
+
+  *values(kind: TermKind): Generator<{ value: string; offsets: Offsets }> {
+    for (const [value, { offsets }] of this.#terms.get(kind)!) yield { value, offsets };
+  }
+
+  candidates(kind: DigestKind, digest: number): number[] {
+    return this.#digests.get(kind)!.find(digest);
+  }
+
+  digests(kind: DigestKind): DigestColumn {
+    return this.#digests.get(kind)!;
+  }
+
+  /** How far the digests are, to be given to `pageSince` for what comes then. */
+  mark(): PageMark {
+    return { count: this.#count, digests: DIGEST_KINDS.map((kind) => this.#digests.get(kind)!.count) };
+  }
+
+  /** What came since the mark. */
+  pageSince({ count, digests }: PageMark): RecentPage {
+    const terms: RecentPage['terms'] = [];
+    for (const [kind, values] of this.#terms)
+      for (const [value, growing] of values) {
+        if (growing.last < count) continue;
+        terms.push([
+          TERM_KINDS.indexOf(kind),
+          value,
+          [...walk(growing.offsets, count, this.#count, 'oldest')],
+        ]);
+      }
+    return {
+      above: this.above,
+      count: this.#count,
+      terms,
+      digests: DIGEST_KINDS.map((kind, i) => this.#digests.get(kind)!.since(digests[i]!)),
+      times: this.times.since(count),
+    };
+  }
+
+  /** Adds the page that follows. */
+  take({ count, terms, digests, times }: RecentPage): void {
+    for (const [kind, value, offsets] of terms)
+      for (const offset of offsets) this.#term(TERM_KINDS[kind]!, value, offset);
+    for (const [i, pairs] of digests.entries()) {
+      const column = this.#digests.get(DIGEST_KINDS[i]!)!;
+      for (let at = 0; at < pairs.length; at += 2) column.add(pairs[at]!, pairs[at + 1]!);
+    }
+    for (let at = 0; at < times.length; at += 2) this.times.add(times[at]!, times[at + 1]!);
+    this.#count = count;
+  }
+
+  #term(kind: TermKind, value: string, offset: number): void {
+    const values = this.#terms.get(kind)!;
+    let growing = values.get(value);
+    if (!growing) {
+      growing = new GrowingOffsets();
+      values.set(value, growing);
+      this.#values++;
+    }
+    growing.add(offset);
+  }
+}
+
+/** How much a segment had. */
+export interface PageMark {
+  count: number;
+  /** Of each kind. */
+  digests: number[];
+}
