@@ -8,7 +8,8 @@ import { RefusalFilter } from './attest/refusal-filter.js';
 import { keyReleaseEnvironment } from './environment.js';
 import { CLOUD_EVENTS, parseCloudEvents } from './rotation/cloud-events-body.js';
 import { Signers } from './signing/signers.js';
-import { serverIdentity, tlsOptions, type ServerIdentity } from './tls/server-identity.js';
+import { renewIdentity } from './tls/identity-renewal.js';
+import { serverIdentity, tlsOptions } from './tls/server-identity.js';
 
 /** A quote of 32 KiB in base64url and what stands around it. */
 const BODY_LIMIT = 64 * 1024;
@@ -55,27 +56,13 @@ await runService('key-release', pino, async () => {
     version: '0.1.0',
   });
   await app.listen(environment.SIEGEL_HTTP_PORT, environment.SIEGEL_HTTP_HOST);
-  renew(app.getHttpServer() as Server, identity);
+  const server = app.getHttpServer() as Server;
+  renewIdentity(
+    identity,
+    () => serverIdentity(environment, ca, new Date()),
+    (next) => server.setSecureContext(tlsOptions(next, clientCertificates)),
+    (error) => pino.error({ err: error }, 'the server certificate could not be renewed'),
+  );
   pino.info(`serving ${environment.SIEGEL_PUBLIC_URL}`);
   return app;
-
-  /** The server certificate is replaced at half of its life; open connections keep theirs. */
-  function renew(server: Server, { renewAt }: ServerIdentity): void {
-    if (!renewAt) return;
-    const timer = setInterval(() => {
-      if (Date.now() < renewAt.getTime()) return;
-      clearInterval(timer);
-      serverIdentity(environment, ca, new Date()).then(
-        (next) => {
-          server.setSecureContext(tlsOptions(next, clientCertificates));
-          renew(server, next);
-        },
-        (error: unknown) => {
-          pino.error({ err: error }, 'the server certificate could not be renewed');
-          renew(server, { cert: '', key: '', renewAt: new Date(Date.now() + 60_000) });
-        },
-      );
-    }, 60_000);
-    timer.unref();
-  }
 });

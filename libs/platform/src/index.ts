@@ -19,6 +19,8 @@ export { NatsResponder, NO_ANSWER, RESPONDER_LIMITS, type ResponderLimits } from
 export { createPino, ServiceLogger } from './logging/logger.js';
 export { METRICS, MetricsModule } from './metrics/metrics.js';
 export { HealthModule, HealthRegistry, type Readiness, type ReadinessCheck } from './health/health.js';
+export { boundServer, REQUEST_TIMEOUT_MS, startListening, stopListening } from './http/listening.js';
+export { readBody } from './http/read-body.js';
 export { createHttpApplication, type HttpOptions } from './http/application.js';
 export { asHttpError, ProblemFilter, sendProblem } from './http/problem-filter.js';
 export { RefusalAllowance } from './http/refusal-allowance.js';

@@ -8,9 +8,9 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { constants as ssl } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { startListening } from '../http/listening.js';
 import { frameOf, readUnaryMessage, timeoutMs } from './framing.js';
 import { encodeMessage, GRPC_STATUS, GrpcError, type GrpcOutcome, outcomeOf } from './status.js';
 
@@ -112,16 +112,10 @@ export class UnaryGrpcServer {
   }
 
   /** @returns the port. */
-  async listen(port: number, host: string): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(port, host, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
-    this.server.on('error', (error: Error) => this.options.observe?.('', outcomeOf(error), error));
-    return (this.server.address() as AddressInfo).port;
+  listen(port: number, host: string): Promise<number> {
+    return startListening(this.server, port, host, (error) =>
+      this.options.observe?.('', outcomeOf(error), error),
+    );
   }
 
   /** Another server certificate, for handshakes from now on. */

@@ -1,6 +1,6 @@
 import { asSiegelError } from '#contracts';
 import { isPkiError } from '#pki';
-import { ConfigurationError, HealthRegistry, METRICS } from '#platform';
+import { ConfigurationError, HealthRegistry, METRICS, startListening } from '#platform';
 import {
   Inject,
   Injectable,
@@ -14,6 +14,7 @@ import { Counter, type Registry } from 'prom-client';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../environment.js';
 import { addresseeOf, type Addressee } from '../../tenants/addressee.js';
 import { TenantResolver } from '../../tenants/tenant-resolver.js';
+import { type IdentityRenewal, renewIdentity } from '../../tls/identity-renewal.js';
 import {
   type ProvisioningAuthority,
   type ProvisioningIdentity,
@@ -26,7 +27,6 @@ import { REQUEST } from './wire-format.js';
 
 export const PROVISIONING_AUTHORITY = Symbol('PROVISIONING_AUTHORITY');
 
-const RENEWAL_CHECK_MS = 60_000;
 const DRAIN_MS = 5_000;
 
 /**
@@ -40,7 +40,7 @@ export class ProvisioningListener implements OnApplicationBootstrap, OnModuleDes
   /** Open connections; true while an answer is being made. */
   private readonly open = new Map<TLSSocket, boolean>();
   private server: Server | undefined;
-  private renewal: NodeJS.Timeout | undefined;
+  private renewal: IdentityRenewal | undefined;
 
   constructor(
     private readonly provisioning: Provisioning,
@@ -59,9 +59,10 @@ export class ProvisioningListener implements OnApplicationBootstrap, OnModuleDes
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    if (!this.authority) return;
+    const { authority } = this;
+    if (!authority) return;
     const { SIEGEL_GRAMINE_PORT: port, SIEGEL_HTTP_HOST: host } = this.environment;
-    let identity = await this.newIdentity(this.authority);
+    const identity = await this.newIdentity(authority);
     const tls13 = await sendsNoTickets(identity);
     const maxVersion = tls13 ? 'TLSv1.3' : 'TLSv1.2';
     const server = createServer(this.options(identity, maxVersion), (socket) => void this.serve(socket));
@@ -74,31 +75,21 @@ export class ProvisioningListener implements OnApplicationBootstrap, OnModuleDes
     server.on('drop', () => this.connections.inc({ outcome: 'dropped' }));
     this.server = server;
     this.health.register('gramine', () => ({ ok: server.listening }));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, this.environment.SIEGEL_GRAMINE_HOST ?? host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => this.log.error(`listener: ${error.message}`));
+    await startListening(server, port, this.environment.SIEGEL_GRAMINE_HOST ?? host, (error) =>
+      this.log.error(`listener: ${error.message}`),
+    );
     this.log.log(`Secret Provisioning on port ${port}, up to ${maxVersion}`);
-    this.renewal = setInterval(() => {
-      if (Date.now() < identity.renewAt.getTime()) return;
-      this.newIdentity(this.authority!).then(
-        (next) => {
-          identity = next;
-          server.setSecureContext(this.options(next, maxVersion));
-        },
-        (error: unknown) => this.log.error(`the server certificate could not be renewed: ${String(error)}`),
-      );
-    }, RENEWAL_CHECK_MS);
-    this.renewal.unref();
+    this.renewal = renewIdentity(
+      identity,
+      () => this.newIdentity(authority),
+      (next) => server.setSecureContext(this.options(next, maxVersion)),
+      (error) => this.log.error(`the server certificate could not be renewed: ${String(error)}`),
+    );
   }
 
   /** No new connections; answers under way are given, whoever has not asked yet must ask elsewhere. */
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.renewal);
+    this.renewal?.stop();
     const { server } = this;
     if (!server?.listening) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,3 +1,4 @@
+import { startListening } from '#platform';
 import type { Readable } from 'node:stream';
 import { constants } from 'node:crypto';
 import {
@@ -81,15 +82,8 @@ export class ClientListener {
   }
 
   /** @returns the port, which may be the system's choice (0). @throws the error of listening */
-  async listen(port: number, host: string): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(port, host, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
-    return (this.server.address() as { port: number }).port;
+  listen(port: number, host: string): Promise<number> {
+    return startListening(this.server, port, host);
   }
 
   get listening(): boolean {

@@ -1,4 +1,5 @@
 import { SiegelError } from '#contracts';
+import { readBody } from '#platform';
 import { scone } from '#policy';
 import { Injectable, Logger } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
@@ -9,7 +10,6 @@ import { SconeError } from '../scone-error.js';
 import type { SconeClient } from '../session/client.js';
 import { Refusals } from '../session/refusals.js';
 import { SessionService } from '../session/session.service.js';
-import { readBody } from './read-body.js';
 import { type Target, targetOf } from './request-path.js';
 
 export interface Answer {

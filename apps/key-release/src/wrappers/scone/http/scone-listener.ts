@@ -1,5 +1,12 @@
 import type { MeshCa } from '#pki';
-import { HealthRegistry, METRICS } from '#platform';
+import {
+  boundServer,
+  HealthRegistry,
+  METRICS,
+  REQUEST_TIMEOUT_MS,
+  startListening,
+  stopListening,
+} from '#platform';
 import {
   Inject,
   Injectable,
@@ -14,15 +21,11 @@ import type { TLSSocket } from 'node:tls';
 import { Counter, type Registry } from 'prom-client';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
 import { MESH_CA } from '../../../pipeline/certificate-issuance.js';
+import { type IdentityRenewal, renewIdentity } from '../../../tls/identity-renewal.js';
 import { serverIdentity, type ServerIdentity } from '../../../tls/server-identity.js';
 import { clientOf } from '../session/client.js';
 import { SessionService } from '../session/session.service.js';
 import { type Answer, SconeEndpoints } from './endpoints.js';
-
-const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 65_000;
-const RENEWAL_CHECK_MS = 60_000;
-const DRAIN_MS = 5_000;
 
 /** HTTPS server of the CAS's REST API. Clients may show any certificate, or none: what its key may do, the sessions say. */
 @Injectable()
@@ -30,7 +33,7 @@ export class SconeListener implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('scone');
   private readonly requests: Counter<'target' | 'status'>;
   private server: Server | undefined;
-  private renewal: NodeJS.Timeout | undefined;
+  private renewal: IdentityRenewal | undefined;
 
   constructor(
     private readonly endpoints: SconeEndpoints,
@@ -56,50 +59,25 @@ export class SconeListener implements OnApplicationBootstrap, OnModuleDestroy {
       optionsOf(identity),
       (request, response) => void this.serve(request, response),
     );
-    server.requestTimeout = REQUEST_TIMEOUT_MS;
-    server.headersTimeout = REQUEST_TIMEOUT_MS;
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.maxConnections = this.environment.SIEGEL_SCONE_MAX_CONNECTIONS;
+    boundServer(server, this.environment.SIEGEL_SCONE_MAX_CONNECTIONS);
     this.server = server;
-    this.renew(server, identity);
+    this.renewal = renewIdentity(
+      identity,
+      () => serverIdentity(this.environment, this.ca, new Date()),
+      (next) => server.setSecureContext(optionsOf(next)),
+      (error) => this.log.error(`the server certificate could not be renewed: ${String(error)}`),
+    );
     this.health.register('scone', () => ({ ok: server.listening && this.sessions.ready }));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host ?? SIEGEL_HTTP_HOST, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => this.log.error(`listener: ${error.message}`));
+    await startListening(server, port, host ?? SIEGEL_HTTP_HOST, (error) =>
+      this.log.error(`listener: ${error.message}`),
+    );
     this.log.log(`REST API of a SCONE CAS on port ${port}`);
   }
 
   /** No new connections; answers under way are given. */
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.renewal);
-    const { server } = this;
-    if (!server?.listening) return;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    await closed;
-    clearTimeout(late);
-  }
-
-  /** The certificate is replaced at half of its life; open connections keep theirs. */
-  private renew(server: Server, first: ServerIdentity): void {
-    let { renewAt } = first;
-    this.renewal = setInterval(() => {
-      if (!renewAt || Date.now() < renewAt.getTime()) return;
-      serverIdentity(this.environment, this.ca, new Date()).then(
-        (next) => {
-          renewAt = next.renewAt;
-          server.setSecureContext(optionsOf(next));
-        },
-        (error: unknown) => this.log.error(`the server certificate could not be renewed: ${String(error)}`),
-      );
-    }, RENEWAL_CHECK_MS);
-    this.renewal.unref();
+    this.renewal?.stop();
+    if (this.server) await stopListening(this.server);
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

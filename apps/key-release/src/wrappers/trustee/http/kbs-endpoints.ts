@@ -1,5 +1,5 @@
 import { SiegelError } from '#contracts';
-import { configuredBy } from '#platform';
+import { configuredBy, readBody } from '#platform';
 import { Inject, Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
@@ -17,7 +17,6 @@ import { SessionStore } from '../session/session-store.js';
 import { SessionTickets } from '../session/session-tickets.js';
 import { EarTokens } from '../token/ear-tokens.js';
 import { type Answer, EMPTY } from './answer.js';
-import { readBody } from './read-body.js';
 import type { Target } from './request-path.js';
 import { cookieOf, sessionOf } from './session-cookie.js';
 

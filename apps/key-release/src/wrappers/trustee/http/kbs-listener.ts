@@ -1,5 +1,12 @@
 import type { MeshCa } from '#pki';
-import { HealthRegistry, METRICS } from '#platform';
+import {
+  boundServer,
+  HealthRegistry,
+  METRICS,
+  REQUEST_TIMEOUT_MS,
+  startListening,
+  stopListening,
+} from '#platform';
 import {
   Inject,
   Injectable,
@@ -12,17 +19,13 @@ import { createServer as createTlsServer, type Server as TlsServer, type ServerO
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
 import { MESH_CA } from '../../../pipeline/certificate-issuance.js';
+import { type IdentityRenewal, renewIdentity } from '../../../tls/identity-renewal.js';
 import { serverIdentity, type ServerIdentity } from '../../../tls/server-identity.js';
 import { requireTrusteeSettings } from '../environment.js';
 import { KbsError, kbsErrorOf, type KbsErrorKind } from '../protocol/kbs-error.js';
 import { send, sendError } from './answer.js';
 import { KbsEndpoints } from './kbs-endpoints.js';
 import { type Target, targetOf } from './request-path.js';
-
-const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 65_000;
-const RENEWAL_CHECK_MS = 60_000;
-const DRAIN_MS = 5_000;
 
 /**
  * Server of the KBS protocol, on a port of its own: by TLS with this service's identity, or in plain HTTP where the operator says so
@@ -34,7 +37,7 @@ export class KbsListener implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('trustee');
   private readonly requests: Counter<'target' | 'status'>;
   private server: Server | TlsServer | undefined;
-  private renewal: NodeJS.Timeout | undefined;
+  private renewal: IdentityRenewal | undefined;
 
   constructor(
     private readonly endpoints: KbsEndpoints,
@@ -65,33 +68,19 @@ export class KbsListener implements OnApplicationBootstrap, OnModuleDestroy {
     const { SIEGEL_TRUSTEE_PORT: port, SIEGEL_TRUSTEE_TLS: tls, SIEGEL_HTTP_HOST } = this.environment;
     if (port === 0) return;
     const server = await this.create(tls);
-    server.requestTimeout = REQUEST_TIMEOUT_MS;
-    server.headersTimeout = REQUEST_TIMEOUT_MS;
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.maxConnections = this.environment.SIEGEL_TRUSTEE_MAX_CONNECTIONS;
+    boundServer(server, this.environment.SIEGEL_TRUSTEE_MAX_CONNECTIONS);
     this.server = server;
     this.health.register('trustee', () => ({ ok: server.listening }));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, this.environment.SIEGEL_TRUSTEE_HOST ?? SIEGEL_HTTP_HOST, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => this.log.error(`listener: ${error.message}`));
+    await startListening(server, port, this.environment.SIEGEL_TRUSTEE_HOST ?? SIEGEL_HTTP_HOST, (error) =>
+      this.log.error(`listener: ${error.message}`),
+    );
     this.log.log(`KBS protocol on port ${port}, ${tls ? 'TLS' : 'plain HTTP'}`);
   }
 
   /** No new connections; answers under way are given. */
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.renewal);
-    const { server } = this;
-    if (!server?.listening) return;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    await closed;
-    clearTimeout(late);
+    this.renewal?.stop();
+    if (this.server) await stopListening(this.server);
   }
 
   private async create(tls: boolean): Promise<Server | TlsServer> {
@@ -100,24 +89,13 @@ export class KbsListener implements OnApplicationBootstrap, OnModuleDestroy {
     if (!tls) return createServer(serve);
     const identity = await serverIdentity(this.environment, this.ca, new Date());
     const server = createTlsServer(optionsOf(identity), serve);
-    this.renew(server, identity);
+    this.renewal = renewIdentity(
+      identity,
+      () => serverIdentity(this.environment, this.ca, new Date()),
+      (next) => server.setSecureContext(optionsOf(next)),
+      (error) => this.log.error(`the server certificate could not be renewed: ${String(error)}`),
+    );
     return server;
-  }
-
-  /** The certificate is replaced at half of its life; open connections keep theirs. */
-  private renew(server: TlsServer, first: ServerIdentity): void {
-    let { renewAt } = first;
-    this.renewal = setInterval(() => {
-      if (!renewAt || Date.now() < renewAt.getTime()) return;
-      serverIdentity(this.environment, this.ca, new Date()).then(
-        (next) => {
-          renewAt = next.renewAt;
-          server.setSecureContext(optionsOf(next));
-        },
-        (error: unknown) => this.log.error(`the server certificate could not be renewed: ${String(error)}`),
-      );
-    }, RENEWAL_CHECK_MS);
-    this.renewal.unref();
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
