@@ -1,12 +1,15 @@
-import { connect, type TLSSocket } from 'node:tls';
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect } from 'node:tls';
 
 export interface RawAnswer {
   readonly status: number;
+  /** Status line and headers. */
+  readonly head: string;
   readonly body: string;
 }
 
 /**
- * One keep-alive HTTPS connection that sends ready-made requests, one at a time: the least that a client can do, so that the
+ * One keep-alive HTTP connection that sends ready-made requests, one at a time: the least that a client can do, so that the
  * measurement is of the services.
  */
 export class RawConnection {
@@ -14,7 +17,7 @@ export class RawConnection {
   private settle: ((answer: RawAnswer) => void) | undefined;
   private fail: ((error: Error) => void) | undefined;
 
-  private constructor(private readonly socket: TLSSocket) {
+  private constructor(private readonly socket: Socket) {
     socket.setEncoding('latin1');
     socket.setNoDelay(true);
     socket.on('data', (text: string) => this.read(text));
@@ -31,11 +34,19 @@ export class RawConnection {
     });
   }
 
-  send(request: Buffer): Promise<RawAnswer> {
+  /** Without TLS. */
+  static openPlain(port: number): Promise<RawConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = connectPlain(port, '127.0.0.1', () => resolve(new RawConnection(socket)));
+      socket.once('error', reject);
+    });
+  }
+
+  send(request: Buffer | string): Promise<RawAnswer> {
     return new Promise((resolve, reject) => {
       this.settle = resolve;
       this.fail = reject;
-      this.socket.write(request);
+      this.socket.write(request, 'latin1');
     });
   }
 
@@ -48,12 +59,13 @@ export class RawConnection {
     this.received += text;
     const head = this.received.indexOf('\r\n\r\n');
     if (head === -1) return;
-    const length = Number(/content-length: (\d+)/i.exec(this.received.slice(0, head))?.[1] ?? 0);
+    const headers = this.received.slice(0, head);
+    const length = Number(/content-length: (\d+)/i.exec(headers)?.[1] ?? 0);
     if (this.received.length < head + 4 + length) return;
     const body = this.received.slice(head + 4, head + 4 + length);
-    const status = Number(this.received.slice(9, 12));
+    const status = Number(headers.slice(9, 12));
     this.received = this.received.slice(head + 4 + length);
-    this.settle?.({ status, body });
+    this.settle?.({ status, head: headers, body });
   }
 }
 

@@ -8,7 +8,7 @@ import { HttpsJson } from '../../apps/cli/src/demo/https-json.js';
 import { LocalDeployment } from '../../apps/cli/src/up/deployment.js';
 import type { Load } from './main.js';
 import type { WrapperReport } from './report.js';
-import { medianOf, runThrough } from './request-load.js';
+import { eachOnce, medianOf, runThrough } from './request-load.js';
 
 const WARM_UP = 200;
 
@@ -68,7 +68,7 @@ async function drive(
       return facts.log !== undefined;
     };
   });
-  return runThrough(deployment, requests, warmUp, load, say);
+  return runThrough(deployment, eachOnce(requests), { ...load, warmUp }, say);
 }
 
 /** A token is an RSA signature, whatever else is done; the quote's own signature is verified for it. */

@@ -5,7 +5,7 @@ import { measureMarbleRun } from './marblerun.js';
 import { measureOcclum } from './occlum.js';
 import { measureRaTls } from './ra-tls.js';
 import { show, type WrapperReport } from './report.js';
-import { measureTrusteeAttest, measureTrusteeRead } from './trustee.js';
+import { measureTrustee } from './trustee.js';
 
 const USAGE = `usage: npm run bench -- wrappers [--json] [--only NAME] [--count N] [--concurrency N]
   A whole deployment on this machine, quotes verified and every event durably logged; the clients of each wrapper's
@@ -28,8 +28,10 @@ const WRAPPERS: Readonly<Record<string, Measurement>> = {
   'occlum-aecs': measureOcclum('aecs'),
   'occlum-ratls': measureOcclum('ratls'),
   'ra-tls': measureRaTls,
-  'trustee-attest': measureTrusteeAttest,
-  'trustee-read': measureTrusteeRead,
+  'trustee-attest': measureTrustee('attest', { paced: false }),
+  'trustee-attest-paced': measureTrustee('attest', { paced: true }),
+  'trustee-read': measureTrustee('read', { paced: false }),
+  'trustee-read-paced': measureTrustee('read', { paced: true }),
 };
 
 export async function run(argv: string[]): Promise<number> {

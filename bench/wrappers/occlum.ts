@@ -23,7 +23,7 @@ import { callInClear } from '../../test/occlum/unary-http2.js';
 import { certificateWith, OIDS, reportDataOf, spkiOf } from '../../test/ra-tls/certificate-builder.js';
 import { platformOf } from '../../test/occlum/simulated-platform.js';
 import type { Load, Measurement } from './main.js';
-import { medianOf, type Request, runThrough } from './request-load.js';
+import { eachOnce, medianOf, type Request, runThrough } from './request-load.js';
 import type { WrapperReport } from './report.js';
 
 const SECRET = 'a5-6d-00-11-22-33-44-55-66-77-88-99-00-aa-bb-ff\n';
@@ -72,7 +72,7 @@ export const measureOcclum =
       const warmUp = Math.min(100, load.count);
       const requests = await make(deployment, port, load.count + warmUp);
       return {
-        ...(await runThrough(deployment, requests, warmUp, load, say)),
+        ...(await runThrough(deployment, eachOnce(requests), { ...load, warmUp }, say)),
         operation: 'secrets',
         ...floor,
       };

@@ -11,7 +11,7 @@ import { LocalDeployment, VAULT } from '../../apps/cli/src/up/deployment.js';
 import { identityIn } from '../../test/ra-tls/dialect-identities.js';
 import { pemOf } from '../../test/ra-tls/mutual-tls.js';
 import type { Load } from './main.js';
-import { medianOf, type Request, runThrough } from './request-load.js';
+import { eachOnce, medianOf, type Request, runThrough } from './request-load.js';
 import type { WrapperReport } from './report.js';
 
 const SECRET = 'A_SIMPLE_SECRET';
@@ -49,7 +49,7 @@ export async function measureRaTls(load: Load, say: (text: string) => void): Pro
     const warmUp = Math.min(100, load.count);
     const requests = Array.from({ length: load.count + warmUp }, () => requestOf(deployment, publicUrl, ca));
     return {
-      ...(await runThrough(deployment, requests, warmUp, load, say)),
+      ...(await runThrough(deployment, eachOnce(requests), { ...load, warmUp }, say)),
       operation: 'releases',
       ...floor,
     };

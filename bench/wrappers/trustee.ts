@@ -1,4 +1,12 @@
-import { createCipheriv, diffieHellman, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
+import {
+  createCipheriv,
+  createSecretKey,
+  diffieHellman,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  verify,
+} from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -6,13 +14,10 @@ import { AdminClient } from '../../apps/cli/src/demo/admin-client.js';
 import { PAYMENTS } from '../../apps/cli/src/demo/demo-manifest.js';
 import { HttpsJson } from '../../apps/cli/src/demo/https-json.js';
 import { LocalDeployment, VAULT } from '../../apps/cli/src/up/deployment.js';
-import { quoting } from '../../test/trustee/attesters.js';
-import { KbsClient } from '../../test/trustee/kbs-client.js';
-import { type KbsAnswer, KbsTransport } from '../../test/trustee/kbs-connection.js';
 import { TeeKeyPair } from '../../test/trustee/tee-key-pair.js';
-import { cpuSeconds } from '../measure/process-usage.js';
-import { median, percentile, round } from '../measure/statistics.js';
-import type { Load } from './main.js';
+import type { Load, Measurement } from './main.js';
+import { QuickKbsClient } from './quick-kbs-client.js';
+import { medianOf, type Operation, runThrough } from './request-load.js';
 import type { WrapperReport } from './report.js';
 
 const SECRET = 'hello-secret';
@@ -25,52 +30,62 @@ workloads:
     trustee: { resources: [{ path: ${PATH}, secret: TEXT }] }
 `;
 
-/** Sessions that read; each answer in so many is opened, as the generator shares its processors with the service. */
-const READERS = 16;
+/** Of so many answers one is looked into, as the generator shares its processors with the service. */
 const OPENED = 16;
 
+/** What Trustee's own service did on such a machine, 16 in flight, from its memory store and with sample evidence. */
+const TRUSTEE = { attestsPerSecond: 482, readsPerSecond: 1_413 };
+const AHEAD = 1.2;
+
+/** Each client has one request in flight. */
+type Prepare = (clients: readonly QuickKbsClient[]) => Promise<Operation>;
+
+/** A new session, a new quote over its nonce and the client's key. */
+const attests: Prepare = (clients) => {
+  let count = 0;
+  return Promise.resolve(async (worker, timing) => {
+    const client = clients[worker]!;
+    const nonce = await timing('auth', () => client.auth());
+    const token = await timing('attest', () => client.attest(nonce));
+    return count++ % OPENED !== 0 || workloadOf(token) === 'app';
+  });
+};
+
+/** One resource by the session's cookie: decided, logged and sealed each time. */
+const reads: Prepare = async (clients) => {
+  for (const client of clients) await client.attest(await client.auth());
+  let count = 0;
+  return async (worker) => {
+    const client = clients[worker]!;
+    const sealed = await client.read(PATH);
+    return count++ % OPENED !== 0 || (await client.key.open(sealed)).toString() === SECRET;
+  };
+};
+
 /**
- * Handshakes of clients in protocol 0.4.0: auth and attest, with a new session, a new quote over its nonce, and the client's key; plain HTTP
- * and kept connections, as Trustee's own figures were taken.
+ * Clients of protocol 0.4.0 over plain HTTP and kept connections, as Trustee's own figures were taken.
+ * @param paced at 1.2 times the rate that Trustee's service reached, instead of as fast as the answers come
  */
-export const measureTrusteeAttest = (load: Load, say: (text: string) => void): Promise<WrapperReport> =>
-  withDeployment(load, say, 'auth+attest', (transport, deployment) => {
-    const key = TeeKeyPair.generate();
-    const platform = deployment.world.platform;
-    const attester = quoting('sgx', (reportData) => platform.quote({ ...PAYMENTS, reportData }));
-    return Promise.resolve(async () => {
-      await new KbsClient(transport, attester, { key }).handshake();
-    });
-  });
-
-/** Reads of one resource by the session's cookie: decided, logged and sealed each. */
-export const measureTrusteeRead = (load: Load, say: (text: string) => void): Promise<WrapperReport> =>
-  withDeployment(load, say, 'reads by cookie', async (transport, deployment) => {
-    const platform = deployment.world.platform;
-    const attester = quoting('sgx', (reportData) => platform.quote({ ...PAYMENTS, reportData }));
-    const clients = Array.from({ length: READERS }, () => new KbsClient(transport, attester));
-    for (const client of clients) await client.handshake();
-    let count = 0;
-    return async () => {
-      const at = count++;
-      const client = clients[at % READERS]!;
-      const answer: KbsAnswer = await client.connection.call('GET', `/kbs/v0/resource/${PATH}`);
-      if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
-      if (at % OPENED === 0 && (await client.key.open(answer.text)).toString() !== SECRET)
-        throw new Error('another secret');
+export const measureTrustee =
+  (operation: 'attest' | 'read', { paced }: { paced: boolean }): Measurement =>
+  async (load, say) => {
+    const attesting = operation === 'attest';
+    const rate = Math.ceil(AHEAD * (attesting ? TRUSTEE.attestsPerSecond : TRUSTEE.readsPerSecond));
+    const name = attesting ? 'auth+attest' : 'reads by cookie';
+    return {
+      ...forcedCryptography(attesting),
+      ...(await withClients(load, say, attesting ? attests : reads, paced ? { rate } : {})),
+      operation: paced ? `${name} (due: ${rate}/s)` : name,
     };
-  });
+  };
 
-type Operation = () => Promise<void>;
-
-async function withDeployment(
+async function withClients(
   load: Load,
   say: (text: string) => void,
-  operation: string,
-  prepare: (transport: KbsTransport, deployment: LocalDeployment) => Promise<Operation>,
-): Promise<WrapperReport> {
+  prepare: Prepare,
+  pace: { rate?: number },
+): Promise<Omit<WrapperReport, 'operation' | 'cryptoFloorMs' | 'cryptoFloorParts'>> {
   const state = mkdtempSync(join(tmpdir(), 'siegel-bench-'));
-  const floor = forcedCryptography(operation === 'auth+attest');
   const deployment = await LocalDeployment.start({
     stateDir: state,
     toolsDir: resolve('.siegel/tools'),
@@ -80,13 +95,18 @@ async function withDeployment(
     environment: { SIEGEL_TRUSTEE_TLS: 'false' },
     progress: say,
   });
-  const transport = new KbsTransport(`http://127.0.0.1:${deployment.settings.ports.trustee}`, undefined, 256);
+  const clients: QuickKbsClient[] = [];
   try {
     await administer(deployment);
-    const once = await prepare(transport, deployment);
-    return { operation, ...(await drive(deployment, once, load, say)), ...floor };
+    const { platform } = deployment.world;
+    const quote = (reportData: Buffer): Buffer => platform.quote({ ...PAYMENTS, reportData });
+    const port = deployment.settings.ports.trustee!;
+    for (let at = 0; at < load.concurrency; at++)
+      clients.push(await QuickKbsClient.connect(port, TeeKeyPair.generate(), quote));
+    const warmUp = Math.min(3_000, load.count);
+    return await runThrough(deployment, await prepare(clients), { ...load, ...pace, warmUp }, say);
   } finally {
-    transport.close();
+    for (const client of clients) client.close();
     await deployment.stop();
     rmSync(state, { recursive: true, force: true });
   }
@@ -103,84 +123,31 @@ async function administer(deployment: LocalDeployment): Promise<void> {
   service.close();
 }
 
-async function drive(
-  deployment: LocalDeployment,
-  once: Operation,
-  { count, concurrency }: Load,
-  say: (text: string) => void,
-) {
-  const latencies: number[] = [];
-  let failed = 0;
-  let left = 0;
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) {
-      const started = performance.now();
-      try {
-        await once();
-      } catch (error) {
-        if (failed++ === 0) say(`first failure: ${(error as Error).message}`);
-      }
-      latencies.push(performance.now() - started);
-    }
-  };
-  const run = async (operations: number): Promise<number> => {
-    latencies.length = 0;
-    left = operations;
-    const started = performance.now();
-    await Promise.all(Array.from({ length: concurrency }, worker));
-    return (performance.now() - started) / 1_000;
-  };
-  say('warming up ...');
-  await run(Math.min(2_000, count));
-  say('measuring ...');
-  const pids = { ...deployment.pids, client: process.pid } as Record<string, number>;
-  const before = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
-  const seconds = await run(count);
-  return {
-    count,
-    failed,
-    concurrency,
-    perSecond: round(count / seconds, 1),
-    p50Ms: round(percentile(latencies, 0.5)),
-    p99Ms: round(percentile(latencies, 0.99)),
-    cpuMs: Object.fromEntries(
-      Object.entries(pids).map(([name, pid]) => [
-        name,
-        round(((cpuSeconds(pid) - before[name]!) * 1_000) / count, 3),
-      ]),
-    ),
-  };
+/** What the client reads of its token, and of our part of it the workload. */
+function workloadOf(token: string): string | undefined {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  const { exp, siegel } = JSON.parse(payload) as { exp?: unknown; siegel?: { workload?: string } };
+  return typeof exp === 'number' ? siegel?.workload : undefined;
 }
 
 /** What the protocol itself makes the services compute; signatures of the pipeline are not counted. */
-function forcedCryptography(
-  attests: boolean,
-  rounds = 200,
-): Pick<WrapperReport, 'cryptoFloorMs' | 'cryptoFloorParts'> {
+function forcedCryptography(attesting: boolean): Pick<WrapperReport, 'cryptoFloorMs' | 'cryptoFloorParts'> {
   const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const bytes = randomBytes(3_000);
   const signature = sign('sha256', bytes, p256.privateKey);
-  const sealing = {
-    ephemeralKey: () =>
-      generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
-    agreement: () => diffieHellman({ privateKey: p256.privateKey, publicKey: p256.publicKey }),
-    encryption: () => createCipheriv('aes-256-gcm', bytes.subarray(0, 32), bytes.subarray(0, 12)).final(),
-  };
-  const attesting = {
-    quote: () => verify('sha256', bytes, p256.publicKey, signature),
-    token: () => sign('sha256', bytes, p256.privateKey),
-  };
-  const parts = Object.fromEntries(
-    Object.entries(attests ? attesting : sealing).map(([name, step]: [string, () => unknown]) => {
-      for (let warm = 0; warm < 50; warm++) step();
-      const samples = Array.from({ length: rounds }, () => {
-        const started = process.hrtime.bigint();
-        step();
-        return Number(process.hrtime.bigint() - started) / 1e6;
-      });
-      return [name, round(median(samples), 4)];
-    }),
+  const key = createSecretKey(bytes.subarray(0, 32));
+  return medianOf(
+    attesting
+      ? {
+          quote: () => verify('sha256', bytes, p256.publicKey, signature),
+          token: () => sign('sha256', bytes, p256.privateKey),
+        }
+      : {
+          ephemeralKey: () =>
+            generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }),
+          agreement: () => diffieHellman({ privateKey: p256.privateKey, publicKey: p256.publicKey }),
+          encryption: () => createCipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).final(),
+        },
+    200,
   );
-  const sum = Object.values(parts).reduce((total, part) => total + part, 0);
-  return { cryptoFloorMs: round(sum, 3), cryptoFloorParts: parts };
 }
