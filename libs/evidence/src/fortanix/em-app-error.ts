@@ -1,3 +1,5 @@
+import { WordedError } from '../worded-error.js';
+
 /** Why a request of Fortanix' em-app is refused. Closed; each entry completes the sentence "the request …". */
 export const EM_APP_ERRORS = {
   EM_CSR_MALFORMED: 'is not strict DER of a certificate request as em-app writes it',
@@ -13,16 +15,9 @@ export const EM_APP_ERRORS = {
 export type EmAppErrorCode = keyof typeof EM_APP_ERRORS;
 
 /** The only error that the readers of this folder throw. The message is for the operator. */
-export class EmAppError extends Error {
+export class EmAppError extends WordedError<EmAppErrorCode> {
   override readonly name = 'EmAppError';
-  constructor(
-    readonly code: EmAppErrorCode,
-    detail?: string,
-    options: { cause?: unknown } = {},
-  ) {
-    super(
-      `the request ${EM_APP_ERRORS[code]}${detail === undefined ? '' : `: ${detail}`}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+  constructor(code: EmAppErrorCode, detail?: string, options: { cause?: unknown } = {}) {
+    super(code, `the request ${EM_APP_ERRORS[code]}`, detail, options);
   }
 }

@@ -1,3 +1,5 @@
+import { WordedError } from '../worded-error.js';
+
 /** Why a certificate is no RA-TLS evidence. Closed; each entry completes the sentence "the certificate …". */
 export const EVIDENCE_ERRORS = {
   CERTIFICATE_TOO_LARGE: 'is larger than 64 KiB',
@@ -21,16 +23,9 @@ export const EVIDENCE_ERRORS = {
 export type EvidenceErrorCode = keyof typeof EVIDENCE_ERRORS;
 
 /** The only error that the readers of this folder throw. The message is for the operator. */
-export class EvidenceError extends Error {
+export class EvidenceError extends WordedError<EvidenceErrorCode> {
   override readonly name = 'EvidenceError';
-  constructor(
-    readonly code: EvidenceErrorCode,
-    detail?: string,
-    options: { cause?: unknown } = {},
-  ) {
-    super(
-      `the certificate ${EVIDENCE_ERRORS[code]}${detail === undefined ? '' : `: ${detail}`}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+  constructor(code: EvidenceErrorCode, detail?: string, options: { cause?: unknown } = {}) {
+    super(code, `the certificate ${EVIDENCE_ERRORS[code]}`, detail, options);
   }
 }
