@@ -3,6 +3,7 @@ import { compileManifest, parseManifest } from '#policy';
 import { describe, expect, it } from '@jest/globals';
 import type { Standing } from '../appraisal/session-standing.js';
 import type { ActiveManifest } from '../manifests/active-manifest.js';
+import { ATTESTED_SESSION, ENCLAVE_CLAIMS } from '../session/session-fixtures.js';
 import type { SessionClaims } from '../session/session-token.js';
 import { Denial } from './denial.js';
 import { decideAgain } from './session-decision.js';
@@ -23,30 +24,15 @@ function manifest(identity: object): ActiveManifest {
 }
 
 const claims = {
-  tee: 'sgx',
-  quoteVersion: 3,
-  tcbStatus: 'UpToDate',
-  advisoryIds: [],
-  debug: false,
+  ...ENCLAVE_CLAIMS,
   mrenclave: E,
   mrsigner: 'cd'.repeat(32),
   isvProdId: 0,
   isvSvn: 0,
-  reportData: '00'.repeat(64),
-  fmspc: '00606a000000',
-  simulated: true,
-} as unknown as QuoteClaims;
+} as QuoteClaims;
 
 const session = (change: Partial<SessionClaims> = {}): SessionClaims => ({
-  session: 'b7f4a3c0-0000-4000-8000-000000000000',
-  tenant: 'default',
-  workload: 'app',
-  protocol: 'siegel',
-  binding: 'sha256-spki',
-  challenge: false,
-  manifest: { version: 1, digest: 'x' },
-  simulated: true,
-  evidence: 'x',
+  ...ATTESTED_SESSION,
   claims,
   startedAt: NOW.getTime() - 20 * MINUTE,
   endsAt: NOW.getTime() + 600 * MINUTE,

@@ -1,10 +1,11 @@
-import type { QuoteClaims, SiegelError } from '#contracts';
+import type { SiegelError } from '#contracts';
 import { createDpopProof, LocalSigner, PublicKey, SigningKeys } from '#pki';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyReleaseEnvironment } from '../../../environment.js';
 import type { Granted, ReleaseInput } from '../../../pipeline/interface.js';
 import { SessionAuthentication } from '../../../session/session-authentication.js';
+import { ATTESTED_SESSION as session } from '../../../session/session-fixtures.js';
 import { SessionTokens, type TokenKind } from '../../../session/session-token.js';
 import { TenantResolver } from '../../../tenants/tenant-resolver.js';
 import { NothingCarried } from './granted-secret.js';
@@ -20,28 +21,6 @@ const tokens = new SessionTokens(
 const tenants = new TenantResolver('elsewhere.test=elsewhere', 'default');
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const key = PublicKey.fromKeyObject(publicKey);
-const claims = {
-  tee: 'sgx',
-  quoteVersion: 3,
-  tcbStatus: 'UpToDate',
-  advisoryIds: [],
-  debug: false,
-  reportData: '00'.repeat(64),
-  fmspc: '00606a000000',
-  simulated: true,
-} as QuoteClaims;
-const session = {
-  session: 'b7f4a3c0-0000-4000-8000-000000000000',
-  tenant: 'default',
-  workload: 'app',
-  protocol: 'siegel',
-  binding: 'sha256-spki',
-  challenge: false,
-  manifest: { version: 1, digest: 'x' },
-  simulated: true,
-  evidence: 'x',
-  claims,
-};
 const VAULT: TokenKind = { typ: 'siegel-vault+jwt', audience: 'siegel-vault' };
 const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000);
 
