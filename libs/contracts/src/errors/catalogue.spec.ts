@@ -1,4 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ERROR_CATALOGUE, isErrorCode } from './catalogue.js';
 import { asSiegelError, errorFromWire, problemOf, SiegelError } from './siegel-error.js';
 
@@ -11,6 +14,17 @@ describe('the error catalogue', () => {
     expect(entry.http).toBeLessThan(600);
     expect(entry.grpc).toBeGreaterThanOrEqual(1);
     expect(entry.grpc).toBeLessThanOrEqual(16);
+  });
+
+  it('has every code of every area, and none of two', async () => {
+    const folder = join(import.meta.dirname, 'areas');
+    const areas = await Promise.all(
+      readdirSync(folder).map((file) => import(pathToFileURL(join(folder, file)).href)),
+    );
+    const codes = areas
+      .flatMap((area) => Object.values(area as object))
+      .flatMap((codes) => Object.keys(codes));
+    expect(codes.sort()).toEqual(Object.keys(ERROR_CATALOGUE).sort());
   });
 
   it('knows its own codes and no inherited names', () => {
