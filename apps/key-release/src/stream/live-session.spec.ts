@@ -67,6 +67,25 @@ describe('LiveSession', () => {
     open.end();
   });
 
+  it('of a client that left while its proof was checked is over before it begins', async () => {
+    const { promise, resolve } = Promise.withResolvers<ServerResponse>();
+    const server: Server = createServer((_request, response) => resolve(response));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as AddressInfo;
+    const leaving = get({ port, host: '127.0.0.1' }).on('error', () => undefined);
+    try {
+      const response = await promise;
+      leaving.destroy();
+      await until(() => response.destroyed);
+      const stream = new LiveSession({} as SessionClaims, {} as PublicKey, response, () => undefined);
+      expect(stream.isOpen).toBe(false);
+      expect(stream.isReady).toBe(false);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it('forgets which release the enclave has once one was refused, so that a resumed stream brings a fresh one', async () => {
     const open = await line();
     open.stream.release(answer(3), 'revision');

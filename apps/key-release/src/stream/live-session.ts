@@ -40,6 +40,11 @@ export class LiveSession {
     private readonly response: ServerResponse,
     onClose: () => void,
   ) {
+    // It was closed before anybody listened for that: served, it would be read for, and logged, until its session ends.
+    if (response.destroyed) {
+      this.open = false;
+      return;
+    }
     response.on('close', () => {
       this.open = false;
       onClose();
