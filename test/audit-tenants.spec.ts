@@ -1,14 +1,14 @@
-import { STREAMS, SUBJECTS } from '#contracts';
+import { type AuditEvent, STREAMS, SUBJECTS } from '#contracts';
 import type { NatsRequests } from '#platform';
 import { ed25519Signer, EMPTY_ROOT, extendTiles, signCheckpoint } from '#transparency';
 import { AckPolicy, DeliverPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../apps/cli/src/main.js';
 import { recordingTerminal } from '../apps/cli/src/terminal/recording-terminal.js';
 import { AuditDeployment, ORIGIN, TestEmitter, until } from './audit-deployment.js';
-import { entriesIn } from './audit-served-log.js';
+import { entriesIn, published as publishedAgain, ServedLog } from './audit-served-log.js';
 
 const OTHER = 'siegel.test/other';
 const TENANTS = ['default', 'other'] as const;
@@ -178,7 +178,7 @@ describe('siegel audit follow', () => {
     const files = [await credentials('default'), await credentials('other')];
     const creds = files.flatMap((path) => ['--creds', path]);
     const { code, lines } = await siegel('follow', ...creds, '--once');
-    expect(code).toBe(0);
+    expect({ code, last: lines.at(-1) }).toMatchObject({ code: 0 });
     const seen = lines.flatMap(({ verified }) =>
       verified === undefined ? [] : [(verified as { log: string }).log],
     );
@@ -255,4 +255,99 @@ describe('siegel audit follow', () => {
       2,
     );
   });
+});
+
+describe('siegel audit follow --all-tenants', () => {
+  type Logs = Record<(typeof TENANTS)[number], Buffer[]>;
+  const servers: ServedLog[] = [];
+  const states = file('states');
+  const numberOf = (entry: Buffer): number => {
+    const { emitter: by } = (JSON.parse(entry.toString()) as { event: AuditEvent }).event;
+    return by.name === 'key-release' ? by.seq : 0;
+  };
+  /** What an operator with the log's key shows at some address. */
+  async function shown(logs: Logs): Promise<ServedLog> {
+    const served = await ServedLog.start('/v1/logs/');
+    servers.push(served);
+    const files = new Map<string, Buffer>();
+    for (const tenant of TENANTS) {
+      const log = await publishedAgain(logs[tenant], `siegel.test/${tenant}`, deployment.logKey.privateKey);
+      for (const [path, bytes] of log.files) files.set(`${tenant}/${path}`, bytes);
+    }
+    served.files = files;
+    return served;
+  }
+  const follow = ({ url }: ServedLog, state: string, ...more: string[]) => {
+    const token = ['--audit-url', url, '--audit-token-file', join(deployment.state, 'api.token')];
+    return siegel('follow', '--state-file', join(states, state), ...token, '--once', ...more);
+  };
+  const copyOfState = (name: string): string => {
+    for (const each of readdirSync(states).filter((found) => found.startsWith('honest.')))
+      cpSync(join(states, each), join(states, each.replace('honest', name)));
+    return name;
+  };
+  let honest: Logs;
+  beforeAll(() => {
+    mkdirSync(states);
+    honest = {
+      default: entriesIn(join(tree, 'default'), ORIGIN, deployment.logKey.privateKey),
+      other: entriesIn(join(tree, 'other'), OTHER, deployment.logKey.privateKey),
+    };
+  });
+  afterAll(() => Promise.all(servers.map((served) => served.close())));
+
+  it("catches what no tenant's log shows alone: dropped, doubled and reordered events", async () => {
+    // Up to the number 20 the operator is honest, and the auditor remembers it.
+    const until20 = (log: Buffer[]) =>
+      log.slice(
+        0,
+        log.findIndex((entry) => numberOf(entry) > 20),
+      );
+    const before = await shown({ default: until20(honest.default), other: until20(honest.other) });
+    const first = await follow(before, 'honest', '--all-tenants');
+    expect({ code: first.code, err: first.err }).toEqual({ code: 0, err: '' });
+    expect(first.lines.filter(({ notice }) => notice !== undefined)).toEqual([]);
+
+    const without = honest.other.filter((entry) => numberOf(entry) !== 28);
+    // Of two events with one number an emitter signed both; each is in its tenant's log alone.
+    const doubled = emitter.event({ tenant: 'other', time: old, seq: 27 }).entry;
+    const at28 = honest.other.findIndex((entry) => numberOf(entry) === 28);
+    const swapped = honest.other.toSpliced(at28, 2, honest.other[at28 + 1]!, honest.other[at28]!);
+    const frauds = {
+      dropped: { logs: { ...honest, other: without }, code: 12 },
+      forged: { logs: { ...honest, other: honest.other.toSpliced(at28, 0, doubled) }, code: 10 },
+      rewritten: { logs: { ...honest, other: swapped }, code: 11 },
+    };
+    const results = await Promise.all([
+      follow(await shown(honest), copyOfState('again'), '--all-tenants'),
+      ...Object.entries(frauds).map(async ([kind, { logs }]) =>
+        follow(await shown(logs), copyOfState(kind), '--all-tenants'),
+      ),
+      follow(await shown(frauds.dropped.logs), 'part', '--tenant', 'other'),
+    ]);
+    const part = results.pop()!;
+    const [again, ...caught] = results;
+    expect({ code: again!.code, err: again!.err }).toEqual({ code: 0, err: '' });
+    expect(
+      caught.map(({ code, lines }) => ({ code, kind: (lines.at(-1)?.['fraud'] as { kind: string })?.kind })),
+    ).toEqual(Object.entries(frauds).map(([kind, { code }]) => ({ code, kind })));
+    // Who sees one tenant alone cannot tell, and says so instead of crying wolf.
+    expect(part.code).toBe(0);
+    expect(part.lines.flatMap(({ notice }) => notice ?? [])).toEqual([
+      {
+        message: `missing numbers are not judged: the emitters also write to ${ORIGIN}, which is not followed here`,
+      },
+    ]);
+  }, 60_000);
+
+  it('does not go with what is about one log, and refuses a memory that is none', async () => {
+    expect((await follow(servers[0]!, 'x', '--all-tenants', '--tenant', 'other')).code).toBe(2);
+    expect((await siegel('follow', '--all-tenants', '--creds', 'a', '--once')).code).toBe(2);
+    writeFileSync(join(states, 'bad.numbers'), '{"siegelNumbers":1,"runs":{}}');
+    const bad = await follow(servers[0]!, 'bad', '--all-tenants');
+    expect([bad.code, JSON.stringify(bad.lines[0])]).toEqual([
+      2,
+      expect.stringContaining("what was remembered of the emitters' numbers"),
+    ]);
+  }, 30_000);
 });

@@ -6,6 +6,7 @@ export { FRAUD_KINDS, type Fraud, type FraudKind } from './fraud.js';
 export { auditorTrust, witnessVerifier, type AuditorTrust, type TrustOptions } from './auditor-trust.js';
 export { checkCheckpoint, unwitnessed } from './checkpoint-check.js';
 export { checkEntry, isFraud, type CheckedEntry, type CheckedEvent } from './entry-check.js';
+export { FollowedNumbering, type FollowedNumberingState } from './followed-numbering.js';
 export { compareHistories } from './histories.js';
 export { JointNumbering } from './joint-numbering.js';
 export { LogKeys } from './log-keys.js';

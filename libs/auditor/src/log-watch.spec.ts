@@ -79,12 +79,12 @@ describe('LogWatch', () => {
   it('verifies events that come before their checkpoint, or after it', async () => {
     const first = await grown.publish(...entries(0, 10));
     expect(await deliver(0, 10)).toEqual([]);
-    expect(await watch.checkpoint(first, NOW)).toEqual({ frauds: [], verified: 10 });
+    expect(await watch.checkpoint(first, NOW)).toEqual({ frauds: [], verified: 10, caughtUp: true });
     const second = await grown.publish(...entries(10, 700));
     await deliver(10, 300);
-    expect(await watch.checkpoint(second, NOW)).toEqual({ frauds: [], verified: 10 });
+    expect(await watch.checkpoint(second, NOW)).toEqual({ frauds: [], verified: 10, caughtUp: false });
     await deliver(300, 700);
-    expect(await watch.checkpoint(second, NOW)).toEqual({ frauds: [], verified: 700 });
+    expect(await watch.checkpoint(second, NOW)).toEqual({ frauds: [], verified: 700, caughtUp: true });
   });
 
   it('remembers over a restart, and takes a repeated delivery for what it is', async () => {
@@ -96,7 +96,7 @@ describe('LogWatch', () => {
     expect(await deliver(200, 300, again)).toEqual([]);
     const note = await grown.publish(...entries(300, 301));
     expect(await deliver(300, 301, again)).toEqual([]);
-    expect(await again.checkpoint(note, NOW)).toEqual({ frauds: [], verified: 301 });
+    expect(await again.checkpoint(note, NOW)).toEqual({ frauds: [], verified: 301, caughtUp: true });
     expect(await again.event(entry(250, 'other'), 250, NOW)).toMatchObject([
       { kind: 'rewritten', index: 250 },
     ]);
@@ -105,7 +105,7 @@ describe('LogWatch', () => {
   it('can begin in the middle, with what came before proved by the next root', async () => {
     await grown.publish(...entries(0, 300));
     expect(await deliver(270, 300)).toEqual([]);
-    expect(await watch.checkpoint(grown.note, NOW)).toEqual({ frauds: [], verified: 300 });
+    expect(await watch.checkpoint(grown.note, NOW)).toEqual({ frauds: [], verified: 300, caughtUp: true });
   });
 
   it('finds an event that was never delivered', async () => {

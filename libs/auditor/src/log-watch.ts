@@ -35,10 +35,13 @@ export interface WatchState {
   numbering: NumberingState;
 }
 
-/** What a step of watching found; `verified` is how many entries are covered by verified checkpoints now. */
+/** What a step of watching found. */
 export interface WatchStep {
   frauds: Fraud[];
+  /** How many entries are covered by verified checkpoints now. */
   verified: number;
+  /** Whether that is all that the log shows. */
+  caughtUp: boolean;
 }
 
 /**
@@ -67,7 +70,7 @@ export class LogWatch {
     private readonly maxDelayMs: number,
     state?: WatchState,
   ) {
-    this.#numbering = new NumberingCheck(maxDelayMs, state?.numbering);
+    this.#numbering = new NumberingCheck(maxDelayMs, state?.numbering, trust.onlyLog);
     if (!state) return;
     for (const note of state.successions ?? []) {
       const found = trust.keys.learn(note);
@@ -140,8 +143,13 @@ export class LogWatch {
       frauds.push(fraud('dropped', `event ${index} was delivered and is in no checkpoint`, index));
     }
     if (frauds.length === 0) frauds.push(...this.#cosigned(note, now));
-    if (this.trust.onlyLog) frauds.push(...this.#numbering.unexplained());
-    return { frauds, verified: this.#verified?.size ?? 0 };
+    frauds.push(...this.#numbering.unexplained());
+    return { frauds, verified: this.verified, caughtUp: this.#caughtUp(note) };
+  }
+
+  #caughtUp(note: string): boolean {
+    const checkpoint = checkCheckpoint(note, this.trust);
+    return !isFraud(checkpoint) && this.#ahead.length === 0 && checkpoint.size === this.verified;
   }
 
   /** A cosignature comes a moment after the checkpoint; where none comes, this may be a history for us alone. */
@@ -274,7 +282,11 @@ export class LogWatch {
     const checkpoint = note && checkCheckpoint(note, this.trust);
     if (!checkpoint || isFraud(checkpoint) || checkpoint.size < index)
       throw new TransparencyError('TILE_MISSING', 'the log shows no checkpoint of what came before');
-    this.#numbering = new NumberingCheck(this.maxDelayMs, { whole: false, latest: 0, epochs: {} });
+    this.#numbering = new NumberingCheck(
+      this.maxDelayMs,
+      { whole: false, latest: 0, epochs: {} },
+      this.trust.onlyLog,
+    );
     const source = new TileHashSource(this.files, checkpoint.size);
     return Frontier.from(index, await source.hashes(completeSubtrees(0, index)));
   }

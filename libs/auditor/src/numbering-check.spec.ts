@@ -83,4 +83,45 @@ describe('NumberingCheck', () => {
     const { now, end } = check([event(7), event(6, { at: 6_000 }), event(8)], numbering);
     expect({ now, end }).toEqual({ now: [], end: [] });
   });
+
+  describe('where other logs have some of the numbers', () => {
+    const partial = () => new NumberingCheck(60 * MINUTE, undefined, false);
+    const again = (numbering: NumberingCheck) =>
+      new NumberingCheck(60 * MINUTE, JSON.parse(JSON.stringify(numbering.state)) as never, false);
+
+    it('misses none of them, however many there are', () => {
+      const events = Array.from({ length: 5_000 }, (_, i) => event(i * 2 + 1, { at: i }));
+      expect(check(events, partial())).toMatchObject({ now: [], end: [] });
+    });
+
+    it('names a number that is used twice, also behind a restart', () => {
+      const { now, numbering } = check([event(1), event(5), event(5)], partial());
+      expect(now).toMatchObject([{ kind: 'forged', index: 2 }]);
+      expect(again(numbering).add(event(1), 3)).toMatchObject([{ kind: 'forged', index: 3 }]);
+      expect(again(numbering).add(event(7), 3)).toEqual([]);
+      expect(check([event(9e9)], partial()).now).toMatchObject([{ kind: 'forged' }]);
+    });
+
+    it('names an event behind later ones, unless the log says so', () => {
+      const late = [event(2), event(8), event(4)];
+      expect(check(late, partial()).end).toMatchObject([{ kind: 'rewritten', index: 2 }]);
+      expect(check([...late, said(1, 'log.reordered', 1)], partial()).end).toEqual([]);
+    });
+
+    it('goes on from what an earlier version remembered', () => {
+      const { numbering } = check([event(1), event(3), event(6)]);
+      const next = again(numbering);
+      expect([next.add(event(7), 3), next.add(event(8), 4)]).toEqual([[], []]);
+      expect(next.add(event(3), 5)).toMatchObject([{ kind: 'forged' }]);
+      expect(next.unexplained({ atEnd: true })).toEqual([]);
+    });
+
+    it('remembers no more than a window, and calls what lies behind it late', () => {
+      const numbering = partial();
+      for (let i = 0; i < 150_000; i++) numbering.add(event(i * 2 + 1, { at: i }), i);
+      expect(JSON.stringify(numbering.state).length).toBeLessThan(30_000);
+      expect(numbering.add(event(4, { at: 150_000 }), 150_000)).toEqual([]);
+      expect(numbering.unexplained({ atEnd: true })).toMatchObject([{ kind: 'rewritten', index: 150_000 }]);
+    });
+  });
 });

@@ -87,15 +87,16 @@ export async function verifyLog(
     if (old.size > size)
       report.frauds.push(fraud('rolled-back', `the log had ${old.size} entries and has ${size} now`, size));
   }
-  const scan = new Scan(files, trust, new NumberingCheck(maxDelayMs), report, options.joint);
+  const gaps = trust.onlyLog && options.joint === undefined;
+  const numbering = new NumberingCheck(maxDelayMs, undefined, gaps);
+  const scan = new Scan(files, trust, numbering, report, options.joint);
   await scan.run(checkpoint, remembered, new Set(promises.map(({ index }) => index)));
   for (const promise of promises) {
     const kept = promiseKept(promise, size, scan.leaves.get(promise.index), { now, marginMs });
     if (kept === 'pending') report.notices.push(`the promise of entry ${promise.index} is not due yet`);
     else if (kept !== 'kept') report.frauds.push(kept);
   }
-  const gaps = trust.onlyLog && options.joint === undefined;
-  report.frauds.push(...scan.numbering.unexplained({ gaps }));
+  report.frauds.push(...scan.numbering.unexplained());
   if (!gaps && options.joint === undefined)
     report.notices.push('missing numbers were not judged: the emitters also write to other logs');
   // With the keys that the entries announced: theirs must be among the signatures.

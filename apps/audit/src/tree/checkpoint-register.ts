@@ -7,6 +7,8 @@ import type { TreeHead } from '#transparency';
  */
 export interface CheckpointRegister {
   read(): Promise<(TreeHead & { note: string }) | undefined>;
+  /** Asked before tiles are written: who was paused meanwhile should not begin. @throws FencedError if the term is over */
+  require(): Promise<void>;
   /** @throws FencedError if the register is not at `from`, or the term is over */
   advance(from: number, to: TreeHead, note: string): Promise<void>;
 }

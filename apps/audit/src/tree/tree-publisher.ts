@@ -79,6 +79,7 @@ export class TreePublisher {
     await this.#publishSigned();
     const size = Math.min(await this.source.committed(), published.size + MAX_STEP);
     if (size === published.size) return undefined;
+    await this.register?.require();
     const recorder = new FullTileRecorder(this.storage);
     const head = await extendTiles(recorder, published, size, this.source.entries);
     const note = this.#sign(head);

@@ -74,12 +74,17 @@ export function registerAuditing(audit: Command, session: Session): void {
     .summary('verify the log as it grows')
     .description(
       'Verifies every event and every checkpoint, until Ctrl-C or the first fraud. What was verified is remembered, so ' +
-        'that a later run sees a log that went back or became another.',
+        'that a later run sees a log that went back or became another. Emitters number their events over all tenants: ' +
+        'who follows all of their logs together also sees events that are missing, stand twice or were put in later.',
     )
     .option(
       '--creds <file>',
       'credentials from "siegel auditor create"; several times for several tenants',
       several,
+    )
+    .option(
+      '--all-tenants',
+      'every log of the trust file together, by token or certificate: what is remembered lies in FILE.<tenant>',
     )
     .option('--state-file <file>', 'what is remembered (default: beside the credentials)')
     .option(

@@ -1,4 +1,5 @@
 import { LogWatch, type WatchState } from '#auditor';
+import type { TrustFile } from '#contracts';
 import { TransparencyError } from '#transparency';
 import { jetstream } from '@nats-io/jetstream';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,13 +9,18 @@ import type { DeploymentOptions } from '../deployment/options.js';
 import { CliError } from '../failure/cli-error.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { type KeyOptions, keysOf, readTrust } from './auditor-keys.js';
-import { Following } from './following.js';
+import { FollowedNumbers } from './followed-numbers.js';
+import { Following, type Sources } from './following.js';
 import { openDeployedLog, openNamedLog } from './log-places.js';
 import type { PublishedLog } from './published-log.js';
+
+/** Times that all logs are read once more together behind `--once`: one to begin a round and one to end it. */
+const LAST_LOOKS = 2;
 
 export interface FollowFlags extends KeyOptions, DeploymentOptions {
   readonly state?: string;
   readonly creds?: readonly string[];
+  readonly allTenants?: true;
   readonly stateFile?: string;
   readonly log?: string;
   readonly maxDelay: number;
@@ -22,10 +28,14 @@ export interface FollowFlags extends KeyOptions, DeploymentOptions {
   readonly json?: true;
 }
 
-/** One log that is followed, and what it is read from. */
+/** One log that is followed, what it is read from and what is remembered of it. */
 interface Followed {
   origin: string;
-  following: Following;
+  sources: Sources;
+  watch: LogWatch;
+  stateFile: string;
+  /** Every log of the same deployment that the trust file names. */
+  named: string[];
   close(): Promise<void>;
 }
 
@@ -35,40 +45,14 @@ export async function followLogs(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
+  refuseContradictions(flags);
   const creds = flags.creds ?? [];
-  if (
-    creds.length > 1 &&
-    (flags.stateFile !== undefined || flags.tenant !== undefined || flags.log !== undefined)
-  )
-    throw CliError.of(
-      'USAGE',
-      'With several credentials --state-file, --tenant and --log would be about which one?',
-    );
-  if (creds.length === 0 && flags.stateFile === undefined)
-    throw CliError.of(
-      'USAGE',
-      'Name credentials with --creds, or, to follow by an access token, a --state-file.',
-    );
   const followed: Followed[] = [];
-  const stopping = new AbortController();
-  const any = AbortSignal.any([signal, stopping.signal]);
   try {
     for (const file of creds) followed.push(await byCredentials(file, flags, terminal));
-    if (creds.length === 0) followed.push(await byToken(flags, terminal));
-    const codes = await Promise.all(
-      followed.map(async ({ following }) => {
-        try {
-          const code = await following.run(any);
-          // A fraud in one log ends all: what it means for the others is for a person to say.
-          if (code !== 0) stopping.abort();
-          return code;
-        } catch (error) {
-          stopping.abort();
-          throw error;
-        }
-      }),
-    );
-    return codes.find((code) => code !== 0) ?? 0;
+    if (creds.length === 0)
+      for (const each of await tenantsByToken(flags, terminal)) followed.push(await byToken(each, terminal));
+    return await followTogether(followed, flags, terminal, signal);
   } catch (error) {
     if (error instanceof CliError || error instanceof TransparencyError) throw error;
     throw CliError.of(
@@ -81,6 +65,81 @@ export async function followLogs(
   } finally {
     await Promise.all(followed.map((each) => each.close()));
   }
+}
+
+async function followTogether(
+  followed: readonly Followed[],
+  flags: FollowFlags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const stopping = new AbortController();
+  const any = AbortSignal.any([signal, stopping.signal]);
+  const numbers = numbersOver(followed, flags, terminal);
+  const followings = followed.map(
+    ({ origin, sources, watch, stateFile }) =>
+      new Following(origin, sources, watch, stateFile, flags, terminal, numbers),
+  );
+  const each = async (work: (following: Following) => Promise<number>): Promise<number> => {
+    const codes = await Promise.all(
+      followings.map(async (following) => {
+        try {
+          const code = await work(following);
+          // A fraud in one log ends all: what it means for the others is for a person to say.
+          if (code !== 0) stopping.abort();
+          return code;
+        } catch (error) {
+          stopping.abort();
+          throw error;
+        }
+      }),
+    );
+    return codes.find((code) => code !== 0) ?? 0;
+  };
+  let code = await each((following) => following.run(any));
+  // One log may have been read to its end long before another: the numbers over all of them need them read at one time.
+  for (let i = 0; i < LAST_LOOKS && flags.once && numbers && code === 0 && !any.aborted; i++)
+    code = await each((following) => following.lastLook());
+  return code;
+}
+
+/** @throws CliError USAGE */
+function refuseContradictions(flags: FollowFlags): void {
+  const { creds = [], stateFile, tenant, log, logKey, allTenants } = flags;
+  if (creds.length > 1 && (stateFile !== undefined || tenant !== undefined || log !== undefined))
+    throw CliError.of(
+      'USAGE',
+      'With several credentials --state-file, --tenant and --log would be about which one?',
+    );
+  if (allTenants && (creds.length > 0 || [tenant, log, logKey].some((given) => given !== undefined)))
+    throw CliError.of(
+      'USAGE',
+      '--all-tenants is by access token; it does not go with --creds, --tenant, --log and --log-key.',
+    );
+  if (creds.length === 0 && stateFile === undefined)
+    throw CliError.of(
+      'USAGE',
+      'Name credentials with --creds, or, to follow by an access token, a --state-file.',
+    );
+}
+
+/** The numbers over all followed logs; undefined where a log is the only one of its emitters, and judged by itself. */
+function numbersOver(
+  followed: readonly Followed[],
+  flags: FollowFlags,
+  terminal: Terminal,
+): FollowedNumbers | undefined {
+  const sorted = [...followed].sort((a, b) => (a.origin < b.origin ? -1 : 1));
+  const origins = [...new Set(sorted.map(({ origin }) => origin))];
+  if (origins.length < followed.length) throw CliError.of('USAGE', 'One of the logs is named twice.');
+  const others = new Set(
+    followed.flatMap(({ named }) => named).filter((origin) => !origins.includes(origin)),
+  );
+  if (origins.length === 1 && others.size === 0) return undefined;
+  const beside = flags.allTenants ? resolve(terminal.cwd, flags.stateFile!) : sorted[0]!.stateFile;
+  return FollowedNumbers.open(origins, [...others], `${beside}.numbers`, (message) =>
+    terminal.out(flags.json ? `${JSON.stringify({ notice: { message } })}\n` : `note: ${message}\n`),
+  );
 }
 
 /** Events from the broker, tiles from the log; entry bundles as well where a credential for them was named. */
@@ -104,34 +163,41 @@ async function byCredentials(file: string, flags: FollowFlags, terminal: Termina
     const events = await js.consumers.get(stream, consumer);
     const bundles = flags.auditTokenFile !== undefined || flags.auditCertFile !== undefined;
     const sources = { events, files, bundles };
-    return {
-      origin: trust.origin,
-      following: new Following(trust.origin, sources, watch, stateFile, flags, terminal),
-      close,
-    };
+    return { origin: trust.origin, sources, watch, stateFile, named: originsIn(trustFile), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+/** What is to be followed by token: the one tenant, or each of the trust file with a memory of its own. */
+async function tenantsByToken(flags: FollowFlags, terminal: Terminal): Promise<FollowFlags[]> {
+  if (!flags.allTenants) return [flags];
+  const tenants = originsIn(await readTrust(flags, terminal)).map(tenantIn);
+  return tenants.map((tenant) => ({ ...flags, tenant, stateFile: `${flags.stateFile}.${tenant}` }));
+}
+
 /** Everything from the log itself, by a credential with the role auditor. */
 async function byToken(flags: FollowFlags, terminal: Terminal): Promise<Followed> {
-  const trust = keysOf(await readTrust(flags, terminal), flags);
-  const tenant = trust.origin.split('/').at(-1)!;
+  const trustFile = await readTrust(flags, terminal);
+  const trust = keysOf(trustFile, flags);
   const files =
     flags.log === undefined
-      ? await openDeployedLog(tenant, flags, terminal)
+      ? await openDeployedLog(tenantIn(trust.origin), flags, terminal)
       : await openNamedLog(flags.log, flags, terminal);
   const stateFile = resolve(terminal.cwd, flags.stateFile!);
-  const watch = openWatch(stateFile, files, trust, flags.maxDelay * 1_000);
-  const sources = { events: undefined, files, bundles: true };
   return {
     origin: trust.origin,
-    following: new Following(trust.origin, sources, watch, stateFile, flags, terminal),
+    sources: { events: undefined, files, bundles: true },
+    watch: openWatch(stateFile, files, trust, flags.maxDelay * 1_000),
+    stateFile,
+    named: originsIn(trustFile),
     close: () => files.close(),
   };
 }
+
+const originsIn = ({ logs }: TrustFile): string[] => [...new Set(logs.map(({ origin }) => origin))];
+const tenantIn = (origin: string): string => origin.split('/').at(-1)!;
 
 function openWatch(
   stateFile: string,

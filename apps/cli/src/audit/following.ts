@@ -8,19 +8,15 @@ import { styleFor } from '../terminal/style.js';
 import type { Terminal } from '../terminal/terminal.js';
 import { bundledEntries } from './bundled-entries.js';
 import type { FollowFlags } from './follow.js';
+import type { CoveredEvent, FollowedNumbers } from './followed-numbers.js';
 import { exitCodeOf, fraudText } from './fraud-report.js';
 import type { PublishedLog } from './published-log.js';
 
 const BATCH = 1_024;
 const FETCH_MS = 1_000;
 const RETRY_MS = 1_000;
-/** Rounds without anything new after which `--once` takes the broker to have nothing more. */
-const QUIET_ROUNDS = 3;
-
-interface Delivered {
-  index: number;
-  event: CheckedEvent;
-}
+/** Rounds without anything new after which `--once` takes the broker, or the log itself, to have nothing more. */
+const QUIET_ROUNDS = { broker: 3, log: 1 };
 
 /** What a log is read from. */
 export interface Sources {
@@ -33,7 +29,7 @@ export interface Sources {
 
 /** Follows one log until a signal, or until the first fraud. */
 export class Following {
-  private delivered: Delivered[] = [];
+  private delivered: CoveredEvent[] = [];
   private unacknowledged: { index: number; message: JsMsg }[] = [];
   private announced = '';
   /** How far the state file goes. */
@@ -46,28 +42,43 @@ export class Following {
     private readonly stateFile: string,
     private readonly flags: FollowFlags,
     private readonly terminal: Terminal,
+    /** The numbers over all logs, where this is not the only one of its emitters. */
+    private readonly numbers: FollowedNumbers | undefined,
   ) {}
 
   async run(signal: AbortSignal): Promise<number> {
     let quiet = 0;
     while (!signal.aborted) {
-      const frauds: Fraud[] = [];
       let busy = false;
       try {
-        const before = this.watch.verified;
-        const took = await this.take(frauds);
-        if (frauds.length === 0) frauds.push(...(await this.checkpoint()));
-        busy = took > 0 || this.watch.verified > before;
+        const round = await this.step();
+        if (typeof round === 'number') return round;
+        busy = round.busy;
       } catch (error) {
         if (this.flags.once) throw error;
         this.terminal.err(`siegel: ${(error as Error).message} Trying again.\n`);
         await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
-      if (frauds.length > 0) return this.report(frauds);
       quiet = busy || this.delivered.length > 0 ? 0 : quiet + 1;
-      if (this.flags.once && quiet >= QUIET_ROUNDS) break;
+      if (this.flags.once && quiet >= QUIET_ROUNDS[this.sources.events ? 'broker' : 'log']) break;
     }
     return 0;
+  }
+
+  /** Once more, when every log was read to its end; an exit code. */
+  async lastLook(): Promise<number> {
+    const result = await this.step();
+    return typeof result === 'number' ? result : 0;
+  }
+
+  /** Takes what there is and the checkpoint of now; an exit code once there is a fraud. */
+  async step(): Promise<{ busy: boolean } | number> {
+    const frauds: Fraud[] = [];
+    const before = this.watch.verified;
+    const took = await this.take(frauds);
+    if (frauds.length === 0) frauds.push(...(await this.checkpoint()));
+    if (frauds.length > 0) return this.report(frauds);
+    return { busy: took > 0 || this.watch.verified > before };
   }
 
   /** Takes what there is; the number of events. */
@@ -75,7 +86,8 @@ export class Following {
     const { events } = this.sources;
     if (events) return this.takeDelivered(events, frauds);
     const count = await this.takeBundled(undefined, frauds);
-    if (count === 0) await delay(FETCH_MS);
+    // With `--once` there is nothing to wait for but a checkpoint of what was read.
+    if (count === 0 && (!this.flags.once || this.delivered.length > 0)) await delay(FETCH_MS);
     return count;
   }
 
@@ -120,16 +132,21 @@ export class Following {
   }
 
   private async checkpoint(): Promise<Fraud[]> {
+    const round = this.numbers?.round ?? 0;
     const note = await this.sources.files.read('checkpoint');
     if (!note) throw CliError.of('SERVICE_ANSWER_INVALID', 'The log shows no checkpoint.');
-    const { frauds, verified } = await this.watch.checkpoint(note.toString('utf8'), new Date());
+    const { frauds, verified, caughtUp } = await this.watch.checkpoint(note.toString('utf8'), new Date());
     if (frauds.length > 0) return frauds;
+    const events = this.delivered.filter(({ index }) => index < verified);
+    const joint = this.numbers?.take(this.origin, events, caughtUp, round) ?? [];
+    if (joint.length > 0) return joint;
     this.remember();
     // Only what is remembered as verified need not be delivered again.
     const covered = this.unacknowledged.filter(({ index }) => index < verified);
     covered.at(-1)?.message.ack();
     this.unacknowledged = this.unacknowledged.filter(({ index }) => index >= verified);
-    this.print(verified);
+    this.delivered = this.delivered.filter(({ index }) => index >= verified);
+    this.print(events, verified);
     return [];
   }
 
@@ -142,9 +159,7 @@ export class Following {
     renameSync(`${this.stateFile}.new`, this.stateFile);
   }
 
-  private print(verified: number): void {
-    const covered = this.delivered.filter(({ index }) => index < verified);
-    this.delivered = this.delivered.filter(({ index }) => index >= verified);
+  private print(covered: readonly CoveredEvent[], verified: number): void {
     for (const { index, event } of covered) {
       this.terminal.out(
         this.flags.json

@@ -19,6 +19,14 @@ export function postgresCheckpoints(
         .executeTakeFirst();
       return known;
     },
+    async require() {
+      const held = await database.query
+        .selectFrom('sequencer')
+        .select('term')
+        .where('term', '=', term)
+        .executeTakeFirst();
+      if (!held) throw new FencedError('the log is sequenced by another process now');
+    },
     async advance(from: number, to: TreeHead, note: string) {
       // The share lock makes a claim wait, so that none can begin between the comparison and the write.
       const { rows } = await sql<{ size: number }>`

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ed25519Verifier, openCheckpoint } from '#transparency';
@@ -217,20 +217,23 @@ const event = (seq: number, text = ''): IncomingEvent => ({
     await former.committer.commit([event(1)], [], NOW);
     const row = (await logRows(database)).get(log!.origin)!;
     const tree = postgresTreeSource(database, row);
-    const unfenced = (term: number) =>
-      new TreePublisher(
-        log!,
-        tree,
-        privateKey,
-        new FileTileStorage(folder),
-        [],
-        postgresCheckpoints(database, row, term),
-      );
-    const old = unfenced(former.term);
+    const unfenced = (term: number, paused = false) => {
+      const register = postgresCheckpoints(database, row, term);
+      // Paused behind the question whether it leads.
+      const asked = { ...register, ...(paused ? { require: () => Promise.resolve() } : {}) };
+      return new TreePublisher(log!, tree, privateKey, new FileTileStorage(folder), [], asked);
+    };
+    const [old, paused] = [unfenced(former.term), unfenced(former.term, true)];
     await old.publish();
+    await paused.head();
     const next = await leader();
     await next.committer.commit([event(2)], [], NOW);
+    // It begins nothing; and where it had begun already, what it wrote is in no checkpoint.
+    const tile = join(folder, 'tile/0/000.p/2');
     await expect(old.publish()).rejects.toThrow(FencedError);
+    expect(existsSync(tile)).toBe(false);
+    await expect(paused.publish()).rejects.toThrow(FencedError);
+    expect(existsSync(tile)).toBe(true);
     expect(published().size).toBe(1);
     await unfenced(next.term).publish();
     expect(published().size).toBe(2);
