@@ -1,4 +1,5 @@
 import { CollateralSummary, QuoteClaims, SiegelError } from '#contracts';
+import { type BindingConvention, BINDINGS } from '#evidence';
 import { PkiError, PublicKey, SigningKeys, signJwt, verifyJwt } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
@@ -56,7 +57,7 @@ const AFFIRMING = new Set(['UpToDate', 'SWHardeningNeeded']);
 
 /**
  * Attestation tokens: ES256 JWTs with EAT and EAR claims (RFC 9711, draft-ietf-rats-ear), `cnf` = the bound key (RFC 7800, RFC 9449 §6.1),
- * at most 15 minutes. A simulated root shows in every token.
+ * at most 15 minutes. Evidence that binds no key names none: anybody could have sent it with a key of his own. A simulated root shows in every token.
  */
 @Injectable()
 export class SessionTokens {
@@ -76,6 +77,8 @@ export class SessionTokens {
     const iat = Math.floor(now.getTime() / 1_000);
     const exp = iat + Math.min(ttlSeconds, this.environment.SIEGEL_TOKEN_TTL_SECONDS);
     const { claims } = session;
+    const bindsKey =
+      Object.hasOwn(BINDINGS, session.binding) && BINDINGS[session.binding as BindingConvention].bindsKey;
     const token = await this.signed(() =>
       signJwt(
         {
@@ -86,7 +89,7 @@ export class SessionTokens {
           nbf: iat,
           exp,
           jti: tokenId,
-          cnf: { jkt: key.thumbprint, jwk: key.jwk },
+          ...(bindsKey && { cnf: { jkt: key.thumbprint, jwk: key.jwk } }),
           eat_profile: 'tag:github.com,2023:veraison/ear',
           dbgstat: claims.debug ? 'enabled' : 'disabled',
           'ear.verifier-id': { developer: 'siegel', build: '0.1.0' },
