@@ -1,15 +1,7 @@
-import { type AuditEvent, BUCKETS } from '#contracts';
+import { BUCKETS } from '#contracts';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { SignJWT } from 'jose';
 import { execFileSync } from 'node:child_process';
-import {
-  createCipheriv,
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-  X509Certificate,
-} from 'node:crypto';
+import { createCipheriv, createHash, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
@@ -18,42 +10,12 @@ import { ClientFiles, DEFAULT_PRINCIPAL, DEFAULT_TENANT, FakeAzure } from './fak
 import { measured, temporaryFolder, TENANT } from './harness/index.js';
 import { certificate, type Identity } from './scone/client-certificate.js';
 import { type Answered, SconeDeployment } from './scone/deployment.js';
+import { federation, PEER_TOKEN_KEY } from './scone/federation.js';
+import { refused as refusedBy } from './scone/refused.js';
+import { secondFactors } from './scone/second-factors.js';
+import { APP, session } from './scone/sessions.js';
 
 jest.setTimeout(120_000);
-
-const TOKEN_KEY = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-const PUBLIC_KEY = TOKEN_KEY.publicKey.export({ format: 'pem', type: 'spki' }).toString();
-const OTP_SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
-
-const session = (name: string, more = '', predecessor = '~') => `name: ${name}
-version: "0.3"
-predecessor: ${predecessor}
-${more}`;
-
-const APP = (security = 'attestation: { mode: hardware }') => `
-security: { ${security} }
-secrets:
-  - { name: password, kind: ascii, size: 24 }
-  - { name: seed, kind: binary, size: 16 }
-  - { name: db, kind: ascii, import_akv: { vault: shop.vault.azure.example, secret_name: db-password } }
-  - { name: ca_key, kind: private-key }
-  - { name: ca, kind: x509-ca, private_key: ca_key, export_public: true }
-  - { name: tls, kind: x509, issuer: ca, endpoint: server, san: ["dns:app.example"] }
-  - { name: answer, kind: ascii, value: "42", export_public: true }
-  - { name: sign, kind: private-key, key_type: P-384 }
-  - { name: who, kind: jwt, signer: sign, alg: ES384, payload: { enclave: "$$SCONE::self::software_identity$$" } }
-services:
-  - name: app
-    image_name: image
-    attestation:
-      - mrenclave: [${measured('app')}]
-      - signer: { mrsigner: ${measured('range signer')}, isvprodid: 1, isvsvn_min: 2, isvsvn_max: 3 }
-    command: app --password $$SCONE::password$$ @@1
-    environment: { DB: "$$SCONE::db$$", SEED: "$$SCONE::seed:base32nopad$$", WHO: "$$SCONE::who$$" }
-images:
-  - name: image
-    injection_files: [{ path: /tls/key.pem, content: "$$SCONE::tls:privatekey$$", permission: 0o400 }, { path: /tls/crt.pem, content: "$$SCONE::tls.chain$$" }]
-`;
 
 describe('SCONE', () => {
   let cas: SconeDeployment;
@@ -67,7 +29,7 @@ describe('SCONE', () => {
     cas = await SconeDeployment.start(
       [
         { session: 'plain', service: 'app' },
-        { session: 'tokens', service: 'app', token: { publicKey: PUBLIC_KEY, prefix: 'mr:' } },
+        { session: 'tokens', service: 'app', token: { publicKey: PEER_TOKEN_KEY, prefix: 'mr:' } },
       ],
       {
         ...{ authorityHost: azure.authorityHost, disableInstanceDiscovery: true, caFile },
@@ -86,20 +48,8 @@ describe('SCONE', () => {
   });
   const hostOf = (vault: string): string => new URL(azure.vaultUrl(vault)).host;
 
-  /** One refusal, and one event with its reason. */
-  async function refused(
-    attempt: () => Promise<Answered>,
-    status: number,
-    code: string,
-  ): Promise<AuditEvent> {
-    await cas.events();
-    const answer = await attempt();
-    expect([answer.status, answer.type]).toEqual([status, 'application/json']);
-    expect(answer.body).toEqual({ msg: expect.arrayContaining([expect.any(String)]) });
-    const denied = (await cas.events()).filter(({ outcome }) => outcome === 'denied');
-    expect(denied.map(({ reason }) => reason?.code)).toEqual([code]);
-    return denied[0]!;
-  }
+  const refused = (attempt: () => Promise<Answered>, status: number, code: string) =>
+    refusedBy(cas, attempt, status, code);
 
   describe('the REST API of a CAS', () => {
     it('curl: posts a file, wants 201', () => {
@@ -391,109 +341,10 @@ services:
       await cas.post(session('azure-key', of('mine', clientSecret, 'ab'.repeat(32))));
       await refused(ask('azure-key'), 403, 'SCONE_ENVELOPE_INVALID');
     });
-
-    it('shows its second factors, a one-time password once', async () => {
-      const enclave = await certificate('enclave');
-      const security = `service_access_token: secret-token, attestation: { one_time_password_shared_secret: ${OTP_SECRET} }`;
-      await cas.post(session('factors', APP(security)));
-      const secret = Buffer.from('12345678901234567890');
-      const { passwordAt } = await import('../apps/key-release/src/wrappers/scone/attest/second-factor.js');
-      // RFC 6238 appendix B: T = 1111111109, of eight digits the last six.
-      expect(passwordAt(secret, Math.floor(1_111_111_109 / 30))).toBe('081804');
-      const oneTimePassword = passwordAt(secret, Math.floor(Date.now() / 30_000));
-      const ask = (fields: object) => () => cas.attest(enclave, { ...ASK, session: 'factors', ...fields });
-      const both = { accessToken: 'secret-token', oneTimePassword };
-      await refused(ask({ oneTimePassword }), 403, 'SCONE_ACCESS_TOKEN_INVALID');
-      await refused(ask({ accessToken: 'secret-token' }), 403, 'SCONE_OTP_INVALID');
-      expect((await ask(both)()).status).toBe(200);
-      await refused(ask(both), 403, 'SCONE_OTP_USED');
-    });
-
-    it('cannot try one-time passwords until one is right', async () => {
-      const enclave = await certificate('enclave');
-      await cas.post(
-        session('guessed', APP(`attestation: { one_time_password_shared_secret: ${OTP_SECRET} }`)),
-      );
-      const { passwordAt } = await import('../apps/key-release/src/wrappers/scone/attest/second-factor.js');
-      const right = () => passwordAt(Buffer.from('12345678901234567890'), Math.floor(Date.now() / 30_000));
-      const guess = (oneTimePassword: string) =>
-        cas.attest(enclave, { ...ASK, session: 'guessed', oneTimePassword });
-      // Of all that come at once no more are looked at than of those one after the other.
-      const wrong = String((Number(right()) + 7) % 1_000_000).padStart(6, '0');
-      await Promise.all(Array.from({ length: 8 }, () => guess(wrong)));
-      await refused(() => guess(right()), 403, 'SCONE_OTP_THROTTLED');
-    });
   });
 
-  describe('a service that another CAS attested', () => {
-    const by = (identity: Identity, fields: object = {}) =>
-      cas.call(
-        'POST',
-        '/siegel/v1/attest',
-        JSON.stringify({ session: 'plain', service: 'app', arguments: ['h', 'one'], ...fields }),
-        identity,
-      );
-    const token = (
-      claims: Record<string, unknown> = { mrenclave: `mr:${measured('app')}` },
-      key = TOKEN_KEY.privateKey,
-    ) =>
-      new SignJWT(claims)
-        .setProtectedHeader({ alg: 'ES384' })
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(key);
-
-    it('gets its release by the client certificate of that CAS', async () => {
-      await cas.events();
-      const peer = await certificate('peer', { issuer: cas.authority });
-      const { status, body } = await by(peer);
-      expect(status).toBe(200);
-      expect(body).toMatchObject({ release: { environment: { DB: 'from the vault' } } });
-      expect(await cas.events()).toMatchObject([
-        { type: 'attestation.granted', data: { evidence: { format: 'scone-x509' }, challenge: false } },
-      ]);
-    });
-
-    it('and by its token, shown by one client', async () => {
-      const peer = await certificate('peer', { issuer: cas.authority });
-      const shown = { session: 'tokens', token: await token() };
-      await cas.events();
-      expect([(await by(peer, shown)).status, (await by(peer, shown)).status]).toEqual([200, 200]);
-      expect((await cas.events())[0]).toMatchObject({
-        ...{ type: 'attestation.granted', workload: 'tokens/app', mrenclave: measured('app') },
-        data: { evidence: { format: 'scone-jwt' }, binding: 'tls-client-certificate' },
-      });
-      const other = await certificate('other', { issuer: cas.authority });
-      await refused(() => by(other, shown), 403, 'SCONE_TOKEN_REPLAYED');
-    });
-
-    it('is refused, with one event each', async () => {
-      const peer = await certificate('peer', { issuer: cas.authority });
-      const forged = await certificate('authority of a CAS', { authority: true });
-      await refused(async () => by(await certificate('peer')), 403, 'SCONE_PEER_UNKNOWN');
-      await refused(async () => by(await certificate('peer', { issuer: forged })), 403, 'SCONE_PEER_UNKNOWN');
-      const server = await certificate('peer', { issuer: cas.authority, usage: '1.3.6.1.5.5.7.3.1' });
-      await refused(() => by(server), 403, 'SCONE_PEER_UNKNOWN');
-      const old = await certificate('peer', {
-        issuer: cas.authority,
-        notAfter: new Date(Date.now() - 1_000),
-      });
-      await refused(() => by(old), 403, 'SCONE_PEER_EXPIRED');
-      await refused(() => by(peer, { session: 'factors' }), 403, 'SCONE_NOT_FEDERATED');
-      const shown = (text: string) => () => by(peer, { session: 'tokens', token: text });
-      await refused(() => by(peer, { session: 'tokens' }), 403, 'SCONE_TOKEN_MISSING');
-      const foreign = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey;
-      await refused(shown(await token(undefined, foreign)), 403, 'SCONE_TOKEN_INVALID');
-      await refused(shown(await token({ mrenclave: measured('app') })), 403, 'SCONE_TOKEN_INVALID');
-      await refused(
-        shown(await token({ mrenclave: `mr:${measured('unknown')}` })),
-        403,
-        'MEASUREMENT_NOT_ALLOWED',
-      );
-      const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${(await token()).split('.')[1]!}.`;
-      await refused(shown(none), 403, 'SCONE_TOKEN_INVALID');
-    });
-  });
+  secondFactors(() => cas);
+  federation(() => cas);
 
   it('NATS neither reads sessions nor writes them', async () => {
     const first = await cas.post(
