@@ -5,16 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../apps/cli/src/main.js';
-import { recordingTerminal } from '../apps/cli/src/terminal/recording-terminal.js';
 import { AuditDeployment, ORIGIN, TestEmitter, until } from './audit-deployment.js';
+import { commandLine } from './audit-query/command-line.js';
+import { eventStream } from './audit-query/event-stream.js';
+import type { FilledLog, Item } from './audit-query/filled-log.js';
 
-interface Item {
-  position: number;
-  index: number;
-  loggedAt: string;
-  event: { id: string; type: string; outcome: string; workload?: string; session?: string };
-}
 interface Page {
   events: Item[];
   next: string | null;
@@ -28,6 +23,7 @@ const ids: string[] = [];
 const other = hash('sha256', 'another enclave');
 
 const append = (entry: Uint8Array) => requests.request(SUBJECTS.auditAppend, entry, 5_000);
+const log: FilledLog = { deployment, emitter: () => emitter, append, ids, other };
 const search = (query: string) => deployment.json<Page>(`/v1/events?${query}`);
 
 beforeAll(async () => {
@@ -285,133 +281,8 @@ describe('GET /v1/events/story', () => {
   });
 });
 
-describe('siegel audit', () => {
-  async function siegel(...args: string[]) {
-    const terminal = recordingTerminal();
-    const target = ['--audit-url', deployment.url, '--audit-token-file', join(deployment.state, 'api.token')];
-    const code = await run(['audit', ...args, ...target], terminal);
-    return { code, ...terminal.written };
-  }
-  const lines = (text: string) => text.trimEnd().split('\n');
-
-  it('query finds by any field', async () => {
-    const { code, out } = await siegel(
-      ...['query', '--field', 'data.evidence.isvSvn:2', '--workload', 'ledger', '--all', '--json'],
-      ...['--protocol', 'native', '--simulated', 'true', '--mrsigner', hash('sha256', 'signer')],
-    );
-    expect(code).toBe(0);
-    expect(lines(out).map((line) => (JSON.parse(line) as Item).event.id)).toEqual(
-      ids.filter((_, i) => i % 2 === 1).reverse(),
-    );
-  });
-
-  it('query counts', async () => {
-    const { code, out } = await siegel(
-      'query',
-      '--tenant',
-      'default',
-      '--workload',
-      'ledger',
-      '--count-by',
-      'reason',
-    );
-    expect(code).toBe(0);
-    expect(lines(out).map((line) => line.trim().split(/ +/))).toEqual([
-      ['24', 'RELEASE_DENIED'],
-      ['6', 'BINDING_MISMATCH'],
-      ['30', 'in', 'all'],
-    ]);
-    const { out: json } = await siegel('query', '--count-by', 'workload', '--bucket', 'day', '--json');
-    expect(JSON.parse(json)).toMatchObject({ by: 'workload', bucket: 'day', total: expect.any(Number) });
-  });
-
-  it.each(['ndjson', 'csv', 'ocsf'])('query exports %s', async (format) => {
-    const { code, out } = await siegel('query', '--workload', 'ledger', '--export', format);
-    expect(code).toBe(0);
-    expect(lines(out)).toHaveLength(30 + (format === 'csv' ? 1 : 0));
-    expect(out).toContain(ids[1]);
-    expect(out).not.toContain(ids[0]);
-  });
-
-  it('story tells of one enclave', async () => {
-    const { code, out } = await siegel('story', '--session', ids[3]!);
-    expect(code).toBe(0);
-    expect(out).toMatch(/first attestation +\S+Z {2}attestation\.denied/);
-    const { out: json } = await siegel('story', '--bound-key', 'k'.repeat(43), '--json');
-    expect(JSON.parse(json)).toMatchObject({ summary: { complete: true } });
-  });
-
-  it.each([
-    [['query', '--export', 'xml'], 1],
-    [['query', '--export', 'csv', '--limit', '5'], 2],
-    [['query', '--export', 'csv', '--count-by', 'reason'], 2],
-    [['query', '--bucket', 'day'], 2],
-    [['query', '--count-by', 'nothing'], 1],
-    [['query', '--count-by', 'reason', '--all'], 2],
-    [['query', '--field', 'data.nothing:1'], 1],
-    [['story'], 2],
-    [['story', '--mrenclave', other], 2],
-    [['story', '--session', 'nobody'], 1],
-  ])('refuses %j with %i', async (args, wanted) => {
-    const { code, out } = await siegel(...args);
-    expect([code, out]).toEqual([wanted, '']);
-  });
-});
-
-describe('GET /v1/events/stream', () => {
-  /** Reads server-sent events until `count` came. */
-  async function read(path: string, count: number, headers: Record<string, string> = {}) {
-    const abort = new AbortController();
-    const response = await fetch(`${deployment.url}${path}`, {
-      headers: { authorization: `Bearer ${deployment.token}`, ...headers },
-      signal: abort.signal,
-    });
-    expect(response.headers.get('content-type')).toContain('text/event-stream');
-    const got: { id: string; type: string; data: Item }[] = [];
-    let text = '';
-    try {
-      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-        text += chunk;
-        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-          const fields = Object.fromEntries(
-            text
-              .slice(0, end)
-              .split('\n')
-              .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-          );
-          text = text.slice(end + 2);
-          if (fields['data'])
-            got.push({ id: fields['id']!, type: fields['event']!, data: JSON.parse(fields['data']) as Item });
-        }
-        if (got.length >= count) break;
-      }
-    } finally {
-      abort.abort();
-    }
-    return got.slice(0, count);
-  }
-
-  it('shows events as they are logged', async () => {
-    const live = read('/v1/events/stream?workload=live', 2);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const sent = [emitter.event({ workload: 'live' }), emitter.event(), emitter.event({ workload: 'live' })];
-    for (const { entry } of sent) await append(entry);
-    expect((await live).map(({ data }) => data.event.id)).toEqual([sent[0]!.id, sent[2]!.id]);
-  }, 20_000);
-
-  it('resumes behind Last-Event-ID without loss or repetition', async () => {
-    const first = await read('/v1/events/stream?after=0&type=attestation.denied', 25);
-    const second = await read('/v1/events/stream?type=attestation.denied', 35, {
-      'last-event-id': first[24]!.id,
-    });
-    expect([...first, ...second].map(({ data }) => data.event.id)).toEqual(ids);
-  }, 20_000);
-
-  it('refuses a Last-Event-ID that is not one of ours', async () => {
-    const response = await deployment.get('/v1/events/stream', { 'last-event-id': 'x' });
-    expect(await response.json()).toMatchObject({ code: 'CURSOR_INVALID' });
-  });
-});
+commandLine(log);
+eventStream(log);
 
 describe('the log over HTTP', () => {
   it('gives a receipt that verifies offline with the log key', async () => {
