@@ -111,6 +111,16 @@ describe('what an auditor may not', () => {
     expect(await count()).toBe(before);
   });
 
+  it('change, empty or delete the events, which the operator who made it may not either', async () => {
+    const manager = await jetstreamManager(operator, { checkAPI: false, timeout: 1_000 });
+    const before = await count();
+    await expect(manager.streams.add({ name: STREAMS.events, subjects: [EVERYTHING] })).rejects.toThrow();
+    await expect(manager.streams.update(STREAMS.events, { max_msgs: 1 })).rejects.toThrow();
+    await expect(manager.streams.purge(STREAMS.events)).rejects.toThrow();
+    await expect(manager.streams.deleteMessage(STREAMS.events, 1)).rejects.toThrow();
+    expect(await count()).toBe(before);
+  });
+
   it('create or delete a consumer', async () => {
     const manager = await jetstreamManager(auditor, { checkAPI: false, timeout: 1_000 });
     const config = { durable_name: 'mine', ack_policy: AckPolicy.Explicit };

@@ -11,18 +11,12 @@ interface Permissions {
   readonly responses?: boolean;
 }
 
-/** The JetStream API of one stream, without deleting or purging it: nobody takes logged events or manifests away over NATS. */
-const streamApi = (stream: string): string[] => [
+/** The JetStream API that reads one stream and makes consumers of it. */
+const readingApi = (stream: string): string[] => [
   '$JS.API.INFO',
-  ...[
-    'STREAM.CREATE',
-    'STREAM.UPDATE',
-    'STREAM.INFO',
-    'STREAM.MSG.GET',
-    'CONSUMER.CREATE',
-    'CONSUMER.LIST',
-    'DIRECT.GET',
-  ].map((call) => `$JS.API.${call}.${stream}`),
+  ...['STREAM.INFO', 'STREAM.MSG.GET', 'CONSUMER.CREATE', 'CONSUMER.LIST', 'DIRECT.GET'].map(
+    (call) => `$JS.API.${call}.${stream}`,
+  ),
   ...[
     'CONSUMER.CREATE',
     'CONSUMER.DURABLE.CREATE',
@@ -34,9 +28,14 @@ const streamApi = (stream: string): string[] => [
   `$JS.ACK.${stream}.>`,
   '$JS.FC.>',
 ];
+/** The same for a service that makes the stream, without deleting or purging it: nobody takes logged events or manifests away over NATS. */
+const streamApi = (stream: string): string[] => [
+  ...['STREAM.CREATE', 'STREAM.UPDATE'].map((call) => `$JS.API.${call}.${stream}`),
+  ...readingApi(stream),
+];
 const bucketApi = (bucket: string): string[] => [`$KV.${bucket}.>`, ...streamApi(`KV_${bucket}`)];
 
-/** Who may say and hear what; the auditor reads the events and can publish nothing but its own pull requests and acks. */
+/** Who may say and hear what; the auditor reads the events and can publish nothing but its own pull requests and acks, the operator makes such readers. */
 const PERMISSIONS: Record<NatsUser, Permissions> = {
   quote_verifier: {
     publish: [
@@ -69,7 +68,7 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
     responses: true,
   },
   operator: {
-    publish: [...streamApi(STREAMS.events)],
+    publish: readingApi(STREAMS.events),
     subscribe: [`${SUBJECTS.events}.>`],
   },
   auditor: {
