@@ -1,3 +1,4 @@
+import type { GetTokenOptions } from '@azure/identity';
 import { CertificateClient } from '@azure/keyvault-certificates';
 import { CryptographyClient, KeyClient } from '@azure/keyvault-keys';
 import { SecretClient } from '@azure/keyvault-secrets';
@@ -22,7 +23,11 @@ export class SdkClients {
     ] as AzureVaultConfig;
     this.entra = makeTransport({ caFile: files.caFile });
     this.transport = makeTransport({ caFile: files.caFile, connectAddress: '127.0.0.1' });
-    this.credential = makeCredential(identity, this.entra, vault);
+    const made = makeCredential(identity, this.entra, vault);
+    this.credential = {
+      getToken: async (scopes: string | string[], more?: GetTokenOptions) =>
+        (await made).getToken(scopes, more),
+    };
     this.options = {
       additionalPolicies: this.transport.policies,
       serviceVersion: '2025-07-01' as const,

@@ -1,4 +1,4 @@
-import { ClientAssertionCredential, ClientSecretCredential, type TokenCredential } from '@azure/identity';
+import type { TokenCredential } from '@azure/identity';
 import { constants, createPrivateKey, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { VaultError } from '../errors.js';
 import type { Transport } from './transport.js';
@@ -32,11 +32,11 @@ const CLIENT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * is known.
  * @throws VaultError VAULT_MISCONFIGURED
  */
-export function makeApplicationCredential(
+export async function makeApplicationCredential(
   { tenantId, clientId, credential }: ApplicationIdentity,
   { authorityHost, disableInstanceDiscovery }: ApplicationOptions,
   transport: Transport,
-): TokenCredential {
+): Promise<TokenCredential> {
   if (!TENANT.test(tenantId)) throw refused('the tenant is neither an id nor a domain');
   if (!CLIENT.test(clientId)) throw refused('the client id is no GUID');
   const options = {
@@ -47,11 +47,13 @@ export function makeApplicationCredential(
   };
   if ('secret' in credential) {
     if (credential.secret === '') throw refused('the secret of the application is empty');
+    const { ClientSecretCredential } = await import('@azure/identity');
     return new ClientSecretCredential(tenantId, clientId, credential.secret, options);
   }
   const key = rsaKey(credential.privateKey);
   const audience = `${authorityHost.replace(/\/$/, '')}/${tenantId}/oauth2/v2.0/token`;
   const assertion = () => Promise.resolve(assertionOf(key, credential.thumbprint, clientId, audience));
+  const { ClientAssertionCredential } = await import('@azure/identity');
   return new ClientAssertionCredential(tenantId, clientId, assertion, options);
 }
 

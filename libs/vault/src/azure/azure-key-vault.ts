@@ -1,8 +1,8 @@
 import type { TokenCredential } from '@azure/identity';
-import {
+import type {
+  KeyVaultSecret,
   SecretClient,
-  type KeyVaultSecret,
-  type SecretProperties as AzureSecretProperties,
+  SecretProperties as AzureSecretProperties,
 } from '@azure/keyvault-secrets';
 import { readCertificateBundle } from '../certificate/certificate-bundle.js';
 import { SYSTEM_CLOCK, type Clock } from '../clock.js';
@@ -47,7 +47,7 @@ export interface AzureKeyVaultOptions {
 export class AzureKeyVault implements WritableSecretSource {
   readonly kind = 'azure';
   readonly name: string;
-  private readonly client: SecretClient;
+  private opened: Promise<SecretClient> | undefined;
   private readonly calls: AzureCalls;
   private readonly clock: Clock;
 
@@ -55,12 +55,6 @@ export class AzureKeyVault implements WritableSecretSource {
     this.name = options.name;
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.calls = new AzureCalls(options.timeoutMs ?? 10_000);
-    this.client = new SecretClient(options.vaultUrl, options.credential, {
-      serviceVersion: KEY_VAULT_API_VERSION,
-      additionalPolicies: options.transport.policies,
-      // The reader owns back-off; the SDK does not retry the 429 that Key Vault sends (no Retry-After) anyway.
-      retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
-    });
   }
 
   async getSecret(ref: ObjectRef, options: ReadOptions = {}): Promise<SecretValue> {
@@ -101,7 +95,7 @@ export class AzureKeyVault implements WritableSecretSource {
 
   async *listSecrets(options: { signal?: AbortSignal } = {}): AsyncIterable<SecretProperties> {
     yield* this.pages(
-      () => this.client.listPropertiesOfSecrets(abortOf(options.signal)).byPage(),
+      (client) => client.listPropertiesOfSecrets(abortOf(options.signal)).byPage(),
       `list of "${this.name}"`,
     );
   }
@@ -111,8 +105,8 @@ export class AzureKeyVault implements WritableSecretSource {
     const versions: AzureSecretProperties[] = [];
     const what = `versions of "${name}"`;
     await this.calls.guard(what, { vault: this.name, objectName: name }, async () => {
-      for await (const properties of this.client.listPropertiesOfSecretVersions(name))
-        versions.push(properties);
+      const client = await this.client();
+      for await (const properties of client.listPropertiesOfSecretVersions(name)) versions.push(properties);
     });
     versions.sort((a, b) => (a.createdOn?.getTime() ?? 0) - (b.createdOn?.getTime() ?? 0));
     yield* versions.map(toProperties);
@@ -128,8 +122,8 @@ export class AzureKeyVault implements WritableSecretSource {
     checkProperties(properties, details);
     const stored = encodeStored(value, properties.contentType, details);
     const { tags, ...rest } = properties;
-    const result = await this.calls.run(`set "${name}"`, details, {}, (call) =>
-      this.client.setSecret(name, stored, {
+    const result = await this.calls.run(`set "${name}"`, details, {}, async (call) =>
+      (await this.client()).setSecret(name, stored, {
         ...call,
         ...rest,
         ...(tags === undefined ? {} : { tags: { ...tags } }),
@@ -144,8 +138,11 @@ export class AzureKeyVault implements WritableSecretSource {
     checkProperties(properties, details);
     const { tags, ...rest } = properties;
     const changes = { ...rest, ...(tags === undefined ? {} : { tags: { ...tags } }) };
-    const result = await this.calls.run(`update "${ref.objectName}"`, details, {}, (call) =>
-      this.client.updateSecretProperties(ref.objectName, ref.objectVersion ?? '', { ...call, ...changes }),
+    const result = await this.calls.run(`update "${ref.objectName}"`, details, {}, async (call) =>
+      (await this.client()).updateSecretProperties(ref.objectName, ref.objectVersion ?? '', {
+        ...call,
+        ...changes,
+      }),
     );
     return toProperties(result.value);
   }
@@ -154,7 +151,8 @@ export class AzureKeyVault implements WritableSecretSource {
   async deleteSecret(name: string): Promise<void> {
     checkObjectName(name, this.name);
     await this.calls.guard(`delete "${name}"`, { vault: this.name, objectName: name }, async () => {
-      const poller = await this.client.beginDeleteSecret(name, { intervalInMs: 500 });
+      const client = await this.client();
+      const poller = await client.beginDeleteSecret(name, { intervalInMs: 500 });
       await poller.pollUntilDone();
     });
   }
@@ -162,7 +160,8 @@ export class AzureKeyVault implements WritableSecretSource {
   async recoverSecret(name: string): Promise<void> {
     checkObjectName(name, this.name);
     await this.calls.guard(`recover "${name}"`, { vault: this.name, objectName: name }, async () => {
-      const poller = await this.client.beginRecoverDeletedSecret(name, { intervalInMs: 500 });
+      const client = await this.client();
+      const poller = await client.beginRecoverDeletedSecret(name, { intervalInMs: 500 });
       await poller.pollUntilDone();
     });
   }
@@ -170,8 +169,8 @@ export class AzureKeyVault implements WritableSecretSource {
   async purgeSecret(name: string): Promise<void> {
     checkObjectName(name, this.name);
     const details = { vault: this.name, objectName: name };
-    await this.calls.run(`purge "${name}"`, details, {}, (call) =>
-      this.client.purgeDeletedSecret(name, call),
+    await this.calls.run(`purge "${name}"`, details, {}, async (call) =>
+      (await this.client()).purgeDeletedSecret(name, call),
     );
   }
 
@@ -207,6 +206,20 @@ export class AzureKeyVault implements WritableSecretSource {
     this.options.identityTransport?.close();
   }
 
+  /** Loaded with the first call, as a deployment may never make one. */
+  private client(): Promise<SecretClient> {
+    const { vaultUrl, credential, transport } = this.options;
+    return (this.opened ??= import('@azure/keyvault-secrets').then(
+      (sdk) =>
+        new sdk.SecretClient(vaultUrl, credential, {
+          serviceVersion: KEY_VAULT_API_VERSION,
+          additionalPolicies: transport.policies,
+          // The reader owns back-off; the SDK does not retry the 429 that Key Vault sends (no Retry-After) anyway.
+          retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
+        }),
+    ));
+  }
+
   private async read(
     ref: ObjectRef,
     options: ReadOptions,
@@ -218,8 +231,8 @@ export class AzureKeyVault implements WritableSecretSource {
       `get "${ref.objectName}" from "${this.name}"`,
       details,
       options,
-      (call) =>
-        this.client.getSecret(ref.objectName, {
+      async (call) =>
+        (await this.client()).getSecret(ref.objectName, {
           ...call,
           ...(ref.objectVersion === undefined ? {} : { version: ref.objectVersion }),
           ...(asPem ? { outContentType: 'application/x-pem-file' } : {}),
@@ -250,10 +263,10 @@ export class AzureKeyVault implements WritableSecretSource {
   }
 
   private async *pages(
-    open: () => AsyncIterable<AzureSecretProperties[]>,
+    open: (client: SecretClient) => AsyncIterable<AzureSecretProperties[]>,
     what: string,
   ): AsyncIterable<SecretProperties> {
-    const iterator = open()[Symbol.asyncIterator]();
+    const iterator = open(await this.client())[Symbol.asyncIterator]();
     for (;;) {
       const page = await this.calls.guard(what, { vault: this.name }, () => iterator.next());
       if (page.done === true) return;

@@ -21,11 +21,11 @@ export interface AzureConnection {
  * @param baseDir folder against which relative paths of the settings are resolved
  * @throws VaultError VAULT_MISCONFIGURED
  */
-export function openConnection(
+export async function openConnection(
   name: string,
   settings: AzureConnectionConfig,
   baseDir: string,
-): AzureConnection {
+): Promise<AzureConnection> {
   try {
     const caFile = settings.caFile === undefined ? {} : { caFile: resolve(baseDir, settings.caFile) };
     const connect = settings.connectAddress === undefined ? {} : { connectAddress: settings.connectAddress };
@@ -35,7 +35,7 @@ export function openConnection(
     const identityTransport = makeTransport(caFile);
     return {
       vaultUrl: settings.url,
-      credential: makeCredential(identity, identityTransport, name),
+      credential: await makeCredential(identity, identityTransport, name),
       identityTransport,
       transport: makeTransport({ ...caFile, ...connect }),
       timeoutMs: settings.timeoutSeconds * 1_000,

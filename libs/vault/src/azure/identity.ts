@@ -1,9 +1,4 @@
-import {
-  DefaultAzureCredential,
-  ManagedIdentityCredential,
-  WorkloadIdentityCredential,
-  type TokenCredential,
-} from '@azure/identity';
+import type { TokenCredential } from '@azure/identity';
 import { VaultError } from '../errors.js';
 import type { Transport } from './transport.js';
 
@@ -32,13 +27,16 @@ const RETRIES = { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 }
 /** What the SDK says when it reached nobody; it names no host then. */
 const NOT_REACHED = /network_error|endpoints_resolution_error|openid_config_error/;
 
-/** @throws VaultError VAULT_MISCONFIGURED when a setting is missing that the kind of identity needs */
-export function makeCredential(
+/**
+ * The SDK is loaded with the first credential: it takes some 25 MiB and a fifth of a second, which a deployment without Azure keeps.
+ * @throws VaultError VAULT_MISCONFIGURED when a setting is missing that the kind of identity needs
+ */
+export async function makeCredential(
   options: IdentityOptions,
   transport: Transport,
   vault: string,
-): TokenCredential {
-  const credential = credentialOf(options, transport, vault);
+): Promise<TokenCredential> {
+  const credential = credentialOf(await import('@azure/identity'), options, transport, vault);
   const authority = options.authorityHost ?? process.env['AZURE_AUTHORITY_HOST'] ?? 'of the public cloud';
   return {
     getToken: async (scopes, more) => {
@@ -53,7 +51,12 @@ export function makeCredential(
   };
 }
 
-function credentialOf(options: IdentityOptions, transport: Transport, vault: string): TokenCredential {
+function credentialOf(
+  sdk: typeof import('@azure/identity'),
+  options: IdentityOptions,
+  transport: Transport,
+  vault: string,
+): TokenCredential {
   const { kind, tenantId, clientId, tokenFile, authorityHost, disableInstanceDiscovery } = options;
   const shared = {
     additionalPolicies: transport.policies,
@@ -67,7 +70,7 @@ function credentialOf(options: IdentityOptions, transport: Transport, vault: str
         requireSetting('tenantId', 'AZURE_TENANT_ID', tenantId);
         requireSetting('clientId', 'AZURE_CLIENT_ID', clientId);
         requireSetting('tokenFile', 'AZURE_FEDERATED_TOKEN_FILE', tokenFile);
-        return new WorkloadIdentityCredential({
+        return new sdk.WorkloadIdentityCredential({
           ...shared,
           ...(tenantId === undefined ? {} : { tenantId }),
           ...(clientId === undefined ? {} : { clientId }),
@@ -75,10 +78,10 @@ function credentialOf(options: IdentityOptions, transport: Transport, vault: str
         });
       case 'managed':
         return clientId === undefined
-          ? new ManagedIdentityCredential(shared)
-          : new ManagedIdentityCredential({ ...shared, clientId });
+          ? new sdk.ManagedIdentityCredential(shared)
+          : new sdk.ManagedIdentityCredential({ ...shared, clientId });
       case 'default':
-        return new DefaultAzureCredential({
+        return new sdk.DefaultAzureCredential({
           ...shared,
           ...(tenantId === undefined ? {} : { tenantId }),
           ...(clientId === undefined

@@ -1,4 +1,4 @@
-import { CryptographyClient, KeyClient, type KeyProperties, type KeyVaultKey } from '@azure/keyvault-keys';
+import type { KeyClient, KeyProperties, KeyVaultKey } from '@azure/keyvault-keys';
 import { AzureCalls } from '../azure/azure-calls.js';
 import { KEY_VAULT_API_VERSION } from '../azure/azure-key-vault.js';
 import { openConnection, type AzureConnection } from '../azure/connection.js';
@@ -40,6 +40,7 @@ export class VaultSigningKey {
   private constructor(
     private readonly config: VaultKeyConfig,
     private readonly connection: AzureConnection,
+    private readonly sdk: typeof import('@azure/keyvault-keys'),
     private readonly client: KeyClient,
     private readonly calls: AzureCalls,
     private readonly gate: ReadGate,
@@ -52,15 +53,17 @@ export class VaultSigningKey {
   static async open(config: VaultKeyConfig, options: VaultSigningKeyOptions): Promise<VaultSigningKey> {
     const { clock = SYSTEM_CLOCK, random = Math.random } = options;
     const name = new URL(config.vault.url).hostname;
-    const connection = openConnection(name, config.vault, options.baseDir);
+    const connection = await openConnection(name, config.vault, options.baseDir);
     const settings = ReaderSettings.parse({
       readsPer10Seconds: config.operationsPer10Seconds,
       readTimeoutSeconds: config.vault.timeoutSeconds,
     });
-    const client = new KeyClient(config.vault.url, connection.credential, clientOptions(connection));
+    const sdk = await import('@azure/keyvault-keys');
+    const client = new sdk.KeyClient(config.vault.url, connection.credential, clientOptions(connection));
     const key = new VaultSigningKey(
       config,
       connection,
+      sdk,
       client,
       new AzureCalls(connection.timeoutMs),
       new ReadGate(name, settings, clock, random),
@@ -195,7 +198,7 @@ export class VaultSigningKey {
     const signer = new KeyVaultSigner({
       vault: this.connection.vaultUrl,
       key,
-      client: new CryptographyClient(key, credential, clientOptions(this.connection)),
+      client: new this.sdk.CryptographyClient(key, credential, clientOptions(this.connection)),
       calls: this.calls,
       gate: this.gate,
       closing: this.closing.signal,

@@ -37,7 +37,7 @@ export class VaultRegistry {
     try {
       for (const [name, settings] of Object.entries(config)) {
         if (settings.kind === 'azure') {
-          const writable = openAzure(name, settings, options);
+          const writable = await openAzure(name, settings, options);
           vaults.set(name, {
             source: new CachingReader(writable, { ...settings.reader, ...clock }),
             writable,
@@ -110,10 +110,14 @@ export class VaultRegistry {
   }
 }
 
-function openAzure(name: string, settings: AzureVaultConfig, options: VaultRegistryOptions): AzureKeyVault {
+async function openAzure(
+  name: string,
+  settings: AzureVaultConfig,
+  options: VaultRegistryOptions,
+): Promise<AzureKeyVault> {
   return new AzureKeyVault({
     name,
-    ...openConnection(name, settings, options.baseDir),
+    ...(await openConnection(name, settings, options.baseDir)),
     ...(settings.probeSecret === undefined ? {} : { probeSecret: settings.probeSecret }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });

@@ -14,7 +14,7 @@ import { LRUCache } from 'lru-cache';
 import { hash } from 'node:crypto';
 import { authorityOfSettings, type SessionAzureSettings, vaultScope } from './azure-settings.js';
 
-type Credential = ReturnType<typeof makeApplicationCredential>;
+type Credential = Awaited<ReturnType<typeof makeApplicationCredential>>;
 type Token = NonNullable<Awaited<ReturnType<Credential['getToken']>>>;
 type TokenOptions = Parameters<Credential['getToken']>[1];
 
@@ -117,7 +117,7 @@ export class SessionIdentities implements OnApplicationShutdown {
     const deadline = AbortSignal.timeout(settings.timeoutSeconds * 1_000);
     const { disableInstanceDiscovery } = settings;
     try {
-      const credential = makeApplicationCredential(
+      const credential = await makeApplicationCredential(
         application,
         {
           authorityHost: authorityOfSettings(settings),
