@@ -4,7 +4,15 @@ import { NatsRequests } from '#platform';
 import { createUser } from '@nats-io/nkeys';
 import { type NatsConnection, connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type KeyObject, createPublicKey, generateKeyPairSync, hash, randomUUID, sign } from 'node:crypto';
+import {
+  type KeyObject,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hash,
+  randomUUID,
+  sign,
+} from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -35,8 +43,14 @@ export interface Key {
   publicKey: KeyObject;
 }
 
-function makeKey(): Key & { jwk: Record<string, unknown> } {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+type TestKey = Key & { jwk: Record<string, unknown> };
+
+function makeKey(): TestKey {
+  return keyOf(generateKeyPairSync('ed25519').privateKey);
+}
+
+function keyOf(privateKey: KeyObject): TestKey {
+  const publicKey = createPublicKey(privateKey);
   const { crv, kty, x } = publicKey.export({ format: 'jwk' });
   const kid = hash('sha256', JSON.stringify({ crv, kty, x }), 'base64url');
   return { kid, privateKey, publicKey, jwk: { crv, kty, x, kid, alg: 'EdDSA' } };
@@ -48,13 +62,20 @@ export function natsServerBinary(): string | undefined {
   return folders.map((folder) => join(folder, 'nats-server')).find((path) => existsSync(path));
 }
 
+/** The key in the file, if there is one; else a new one, which is written there. */
+function keyIn(path: string): TestKey {
+  const key = existsSync(path) ? keyOf(createPrivateKey(readFileSync(path))) : makeKey();
+  writeFileSync(path, key.privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+  return key;
+}
+
 /** A real nats-server and a real audit process on a folder of their own: for tests and benchmarks. */
 export class AuditDeployment {
-  readonly folder = mkdtempSync(join(tmpdir(), 'siegel-audit-'));
-  readonly state = join(this.folder, 'state');
-  readonly emitterKey = makeKey();
-  readonly ownKey = makeKey();
-  readonly logKey = makeKey();
+  readonly folder: string;
+  readonly state: string;
+  readonly emitterKey: TestKey;
+  readonly ownKey: TestKey;
+  readonly logKey: TestKey;
   readonly #seeds = new Map<User, { seed: Uint8Array; publicKey: string }>();
   readonly #connections: NatsConnection[] = [];
   #nats: ChildProcess | undefined;
@@ -65,16 +86,22 @@ export class AuditDeployment {
   /** What the process wrote to stderr, its last 64 KiB. */
   output = '';
 
-  constructor(private readonly environment: Record<string, string> = {}) {
+  /** `kept` is a folder that stays, with its keys and its log, for the next deployment on it. */
+  constructor(
+    private readonly environment: Record<string, string> = {},
+    private readonly kept?: string,
+  ) {
+    this.folder = kept ?? mkdtempSync(join(tmpdir(), 'siegel-audit-'));
+    this.state = join(this.folder, 'state');
+    mkdirSync(this.state, { mode: 0o700, recursive: true });
+    this.ownKey = keyIn(join(this.folder, 'emitter.pem'));
+    this.logKey = keyIn(join(this.folder, 'log.pem'));
+    this.emitterKey = keyIn(join(this.folder, 'key-release.pem'));
     for (const user of USERS) {
       const key = createUser();
       this.#seeds.set(user, { seed: key.getSeed(), publicKey: key.getPublicKey() });
       writeFileSync(join(this.folder, `${user}.seed`), key.getSeed(), { mode: 0o600 });
     }
-    const pem = (key: Key) => key.privateKey.export({ format: 'pem', type: 'pkcs8' });
-    writeFileSync(join(this.folder, 'emitter.pem'), pem(this.ownKey), { mode: 0o600 });
-    writeFileSync(join(this.folder, 'log.pem'), pem(this.logKey), { mode: 0o600 });
-    mkdirSync(this.state, { mode: 0o700 });
     const { jwk: verifier } = makeKey();
     const trust = {
       siegelTrust: 1,
@@ -270,7 +297,7 @@ accounts { SIEGEL { ${jetStream ? 'jetstream: enabled, ' : ''}users: [ ${users.j
     await Promise.all(this.#connections.map((connection) => connection.close().catch(() => undefined)));
     await end(this.#audit, 'SIGKILL');
     await end(this.#nats, 'SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.kept === undefined) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,91 +1,135 @@
-import { hash, randomUUID } from 'node:crypto';
+import { SignedEvent } from '#contracts';
+import canonicalize from 'canonicalize';
+import { randomInt, randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { Committer } from '../../apps/audit/src/sequencing/committer.js';
-import type { IncomingEvent } from '../../apps/audit/src/sequencing/placer.js';
 import { OwnEmitter } from '../../apps/audit/src/sequencing/own-events.js';
+import type { IncomingEvent } from '../../apps/audit/src/sequencing/placer.js';
 import { openLogForWriting } from '../../apps/audit/src/store/log-database.js';
 import { type AuditDeployment, ORIGIN } from '../../test/audit-deployment.js';
+import { type GeneratedLog, generatedEvent, timeOf } from './generated-events.js';
+import type { PublishingData } from './publishing-thread.js';
+import type { SignedEntries, SigningData, SigningRequest } from './signing-thread.js';
 
 const GROUP = 1_000;
-const REASONS = ['RELEASE_DENIED', 'EVIDENCE_REJECTED', 'BINDING_MISMATCH', 'CHALLENGE_EXPIRED'];
-
-export const WORKLOADS = Array.from({ length: 50 }, (_, i) => `workload-${i}`);
-export const MEASUREMENTS = Array.from({ length: 500 }, (_, i) => hash('sha256', `measurement ${i}`));
+const SIGNERS = 2;
+/** Groups that are being signed, or wait for those before them. */
+const AHEAD = 8;
+const SPAN_MS = 30 * 86_400_000;
+/** The service's own clock must not be behind the log's. */
+const BEFORE_MS = 60_000;
 
 /**
- * Fills a state folder with `count` events through the committer itself, without the broker. They are of realistic size
- * and spread, but their signatures are not real: signing ten million events would take most of an hour and the store
- * does not look at them. Resolves with the rate in events per second.
+ * Fills a state folder with `count` events of thirty days: signed by their emitter if wanted, placed and committed by the committer
+ * itself, published as tiles by the publisher itself; only the broker is left out. JetStream is told that it has them.
  */
-export function generateLog(deployment: AuditDeployment, count: number): number {
-  const database = openLogForWriting(join(deployment.state, 'log.db'));
-  const { privateKey, kid } = deployment.logKey;
-  const own = new OwnEmitter('audit', deployment.ownKey.kid, 'bench', deployment.ownKey.privateKey);
+export async function generateLog(
+  deployment: Pick<AuditDeployment, 'state' | 'emitterKey' | 'ownKey' | 'logKey'>,
+  count: number,
+  isSigned: boolean,
+): Promise<GeneratedLog & { perSecond: number }> {
+  const { state, emitterKey, ownKey, logKey } = deployment;
+  const to = Date.now() - BEFORE_MS;
+  const log: GeneratedLog = { run: randomUUID(), seed: randomInt(2 ** 32), count, from: to - SPAN_MS, to };
+  checkShape(log);
+  const logPath = join(state, 'log.db');
+  const database = openLogForWriting(logPath);
+  // Nothing is promised yet, and what a power loss takes is generated again.
+  database.exec('PRAGMA synchronous = OFF');
+  const own = new OwnEmitter('audit', ownKey.kid, 'bench', ownKey.privateKey);
   const logs = [
-    { id: 0, origin: ORIGIN, kid, name: 'default' },
-    { id: 1, origin: 'siegel.test/other', kid, name: 'other' },
+    { id: 0, origin: ORIGIN, kid: logKey.kid, name: 'default' },
+    { id: 1, origin: 'siegel.test/other', kid: logKey.kid, name: 'other' },
   ];
-  const committer = new Committer(database, { logs, logKey: privateKey, own, gapGraceMs: 2_000 });
-  const epoch = randomUUID();
+  const committer = new Committer(database, { logs, logKey: logKey.privateKey, own, gapGraceMs: 2_000 });
   const started = performance.now();
-  for (let seq = 1; seq <= count;) {
-    const group: IncomingEvent[] = [];
-    for (; group.length < GROUP && seq <= count; seq++) group.push(generated(seq, epoch));
-    committer.commit(group, [], Date.now());
+  const publishing: PublishingData = {
+    logPath,
+    tiles: join(state, 'tree'),
+    log: logs[0]!,
+    logKey: logKey.privateKey,
+    count,
+  };
+  const published = threadEnds('./publishing-thread.js', publishing);
+  let seq = 1;
+  for await (const entries of signedGroups({
+    log,
+    kid: emitterKey.kid,
+    privateKey: isSigned ? emitterKey.privateKey : undefined,
+  })) {
+    const group = entries.map((entry): IncomingEvent => ({
+      tenant: 'default',
+      emitter: 'key-release',
+      epoch: log.run,
+      seq: seq++,
+      entry,
+    }));
+    committer.commit(group, [], timeOf(log, seq - 1));
   }
-  const seconds = (performance.now() - started) / 1_000;
+  await published;
+  const perSecond = count / ((performance.now() - started) / 1_000);
   database.close();
-  return count / seconds;
+  writeFileSync(join(state, 'distributed'), `${count}\n`);
+  return { ...log, perSecond };
 }
 
-/** One event in a hundred is a denial; measurements belong to workloads as they do in life. */
-function generated(seq: number, epoch: string): IncomingEvent {
-  const denied = seq % 100 === 0;
-  const measurement = (seq * 7_919) % MEASUREMENTS.length;
-  const id = randomUUID();
-  const event = {
-    data: {
-      binding: 'sha256-spki',
-      boundKey: 'k'.repeat(43),
-      challenge: false,
-      ...(denied
-        ? {
-            conditions: [
-              { actual: MEASUREMENTS[measurement], expected: MEASUREMENTS[0], name: 'mrenclave', ok: false },
-            ],
-          }
-        : {
-            grants: ['db-password', 'api-key', 'tls-edge'].map((objectName) => ({
-              alias: objectName.toUpperCase(),
-              as: 'env',
-              objectName,
-              objectType: 'secret',
-              vault: 'prod',
-              version: hash('md5', objectName),
-            })),
-            tokenId: id,
-          }),
-      evidence: { fmspc: '00906ed50000', format: 'dcap', sha256: hash('sha256', id), tee: 'sgx' },
-      manifest: { digest: MEASUREMENTS[1], version: 3 },
-      protocol: 'native',
-    },
-    emitter: { epoch, instance: 'key-release-1', name: 'key-release', seq },
-    id,
-    mrenclave: MEASUREMENTS[measurement],
-    mrsigner: MEASUREMENTS[2],
-    outcome: denied ? 'denied' : 'granted',
-    ...(denied
-      ? { reason: { code: REASONS[seq % REASONS.length], message: 'The manifest does not allow this.' } }
-      : {}),
-    session: id,
-    simulated: true,
-    tcbStatus: seq % 10 === 0 ? 'SWHardeningNeeded' : 'UpToDate',
-    tenant: 'default',
-    time: new Date().toISOString(),
-    type: denied ? 'attestation.denied' : 'attestation.granted',
-    v: 1,
-    workload: WORKLOADS[measurement % WORKLOADS.length],
+/** The generator writes canonical JSON by itself; it must be that, and events as the service takes them. */
+function checkShape(log: GeneratedLog): void {
+  for (let seq = 1; seq <= 500; seq++) {
+    const event = generatedEvent(log, seq);
+    SignedEvent.parse({ event, kid: 'k'.repeat(43), sig: 's'.repeat(86) });
+    if (canonicalize(event) !== JSON.stringify(event)) throw new Error('generated events are not canonical');
+  }
+}
+
+/** Signed entries in their order, a group at a time, made by threads. */
+async function* signedGroups(data: SigningData): AsyncGenerator<Buffer[]> {
+  const { count } = data.log;
+  const workers = Array.from(
+    { length: SIGNERS },
+    () => new Worker(new URL('./signing-thread.js', import.meta.url), { workerData: data }),
+  );
+  const waiting = new Map<number, (entries: SignedEntries) => void>();
+  let failed: (error: unknown) => void = () => undefined;
+  const failure = new Promise<never>((_, reject) => (failed = reject));
+  for (const worker of workers) {
+    worker.on('message', (entries: SignedEntries) => waiting.get(entries.first)?.(entries));
+    worker.on('error', (error) => failed(error));
+  }
+  const groups: Promise<SignedEntries>[] = [];
+  let next = 1;
+  const order = (): void => {
+    const first = next;
+    next = Math.min(first + GROUP, count + 1);
+    groups.push(new Promise((resolve) => waiting.set(first, resolve)));
+    const request: SigningRequest = { first, last: next - 1 };
+    workers[Math.floor(first / GROUP) % SIGNERS]!.postMessage(request);
   };
-  const entry = Buffer.from(JSON.stringify({ event, kid: 'k'.repeat(43), sig: 's'.repeat(86) }));
-  return { tenant: 'default', emitter: 'key-release', epoch, seq, entry };
+  try {
+    for (;;) {
+      while (groups.length < AHEAD && next <= count) order();
+      const group = groups.shift();
+      if (!group) return;
+      const { first, bytes, lengths } = await Promise.race([group, failure]);
+      waiting.delete(first);
+      let offset = 0;
+      yield lengths.map((length) => {
+        const entry = Buffer.from(bytes, offset, length);
+        offset += length;
+        return entry;
+      });
+    }
+  } finally {
+    for (const worker of workers) await worker.terminate();
+  }
+}
+
+function threadEnds(path: string, workerData: unknown): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(path, import.meta.url), { workerData });
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+  });
 }

@@ -1,13 +1,23 @@
 import { SUBJECTS } from '#contracts';
 import type { NatsRequests } from '#platform';
 import { type AuditDeployment, TestEmitter } from '../../test/audit-deployment.js';
-import { MEASUREMENTS, WORKLOADS } from './generated-log.js';
+import { WORKLOADS } from './generated-events.js';
 
 /** Latencies in milliseconds of what was asked one after the other or in flight together. */
 export interface Sample {
   latencies: number[];
   seconds: number;
 }
+
+const PATIENCE_MS = 10_000;
+
+const signed = (deployment: AuditDeployment, count: number): Buffer[] => {
+  const emitter = new TestEmitter(deployment.emitterKey);
+  return Array.from(
+    { length: count },
+    (_, i) => emitter.event({ workload: WORKLOADS[i % WORKLOADS.length]! }).entry,
+  );
+};
 
 /** Appends `count` events that were signed beforehand, `inFlight` at a time, each awaited until its promise. */
 export async function appendLoad(
@@ -16,11 +26,7 @@ export async function appendLoad(
   count: number,
   inFlight: number,
 ): Promise<Sample> {
-  const emitter = new TestEmitter(deployment.emitterKey);
-  const entries = Array.from(
-    { length: count },
-    (_, i) => emitter.event({ workload: WORKLOADS[i % WORKLOADS.length]! }).entry,
-  );
+  const entries = signed(deployment, count);
   const latencies: number[] = [];
   const started = performance.now();
   let next = 0;
@@ -28,7 +34,7 @@ export async function appendLoad(
     Array.from({ length: inFlight }, async () => {
       for (let i = next++; i < count; i = next++) {
         const sent = performance.now();
-        await requests.request(SUBJECTS.auditAppend, entries[i]!, 10_000);
+        await requests.request(SUBJECTS.auditAppend, entries[i]!, PATIENCE_MS);
         latencies.push(performance.now() - sent);
       }
     }),
@@ -36,34 +42,28 @@ export async function appendLoad(
   return { latencies, seconds: (performance.now() - started) / 1_000 };
 }
 
-/** The questions that operators ask, each with values that vary. */
-const QUESTIONS: ((i: number) => string)[] = [
-  () => 'limit=50',
-  (i) => `workload=${WORKLOADS[i % WORKLOADS.length]}&limit=50`,
-  (i) => `workload=${WORKLOADS[i % WORKLOADS.length]}&outcome=denied&limit=50`,
-  (i) => `mrenclave=${MEASUREMENTS[i % MEASUREMENTS.length]}&limit=50`,
-  (i) => `mrenclave=${MEASUREMENTS[i % MEASUREMENTS.length]}&outcome=denied&limit=50`,
-  () => 'outcome=denied&limit=50',
-  () => 'reason=BINDING_MISMATCH&limit=50',
-  (i) => `reason=BINDING_MISMATCH&workload=${WORKLOADS[i % WORKLOADS.length]}&limit=50`,
-  () => 'type=attestation.denied&tcbStatus=SWHardeningNeeded&limit=50',
-  () => `from=${new Date(Date.now() - 60_000).toISOString()}&outcome=denied&limit=50`,
-];
-
-/** Filtered searches over HTTP, one after the other. */
-export async function queryLoad(
+/** Appends `perSecond` events a second for a while, however fast they are answered: what an emitter waits below saturation. */
+export async function pacedLoad(
+  requests: NatsRequests,
   deployment: AuditDeployment,
-  count: number,
-): Promise<Record<string, number[]>> {
-  const latencies: Record<string, number[]> = {};
-  for (let i = 0; i < count; i++) {
-    const query = QUESTIONS[i % QUESTIONS.length]!(i);
-    const sent = performance.now();
-    await deployment.json(`/v1/events?${query}`);
-    const name = query.replaceAll(/=[^&]*/g, '').replace('&limit', '');
-    (latencies[name] ??= []).push(performance.now() - sent);
+  perSecond: number,
+  seconds: number,
+): Promise<Sample> {
+  const entries = signed(deployment, perSecond * seconds);
+  const latencies: number[] = [];
+  const started = performance.now();
+  const answers: Promise<void>[] = [];
+  while (answers.length < entries.length) {
+    const due = Math.min(((performance.now() - started) / 1_000) * perSecond, entries.length);
+    while (answers.length < due) {
+      const sent = performance.now();
+      const answer = requests.request(SUBJECTS.auditAppend, entries[answers.length]!, PATIENCE_MS);
+      answers.push(answer.then(() => void latencies.push(performance.now() - sent)));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  return latencies;
+  await Promise.all(answers);
+  return { latencies, seconds: (performance.now() - started) / 1_000 };
 }
 
 /** Inclusion proofs of entries all over the log. */

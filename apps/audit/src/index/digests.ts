@@ -56,7 +56,7 @@ export class DigestColumn {
     const found: number[] = [];
     for (let i = 0; i < this.#count; i++)
       if (this.#words[i * 2 + 1] === high && this.#words[i * 2]! >>> 16 === low)
-        found.push(this.#words[i * 2]! & 0xffff);
+        addNew(found, this.#words[i * 2]! & 0xffff);
     return found;
   }
 
@@ -105,6 +105,11 @@ export function findInDigestBlock(block: Uint8Array, digest: number): number[] {
     else high = middle;
   }
   const found: number[] = [];
-  for (; low < count && rests[low] === rest; low++) found.push(offsets[low]!);
+  for (; low < count && rests[low] === rest; low++) addNew(found, offsets[low]!);
   return found;
+}
+
+/** An event may have the same value twice. */
+function addNew(found: number[], offset: number): void {
+  if (found.at(-1) !== offset) found.push(offset);
 }

@@ -6,6 +6,9 @@ export interface FieldFilter {
   value: string;
 }
 
+/** A field and its value as one term of the index. */
+export const namedValue = ({ path, value }: FieldFilter): string => `${path}:${value}`;
+
 /** The values of a field as text, all of them where lists lie on its path. */
 export const fieldValues = (event: unknown, path: string): string[] => valuesAt(event, path.split('.'));
 

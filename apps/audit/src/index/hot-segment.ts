@@ -1,25 +1,19 @@
 import { leafHash } from '#transparency';
 import { DigestColumn, digestOf, leafDigestOf } from './digests.js';
-import { valuesAt } from './field-values.js';
+import { type WalkedField, walkFields } from './walked-fields.js';
+import { namedValue } from './field-values.js';
 import { parseEntry } from './indexed-fields.js';
 import { GrowingOffsets, MAX_SEGMENT, type Offsets, walk } from './offsets.js';
 import type { RecentPage } from './recent-page.js';
 import { reasonText, wordsOf } from './reason-words.js';
 import type { SearchedSegment } from './searched-segment.js';
-import {
-  DIGEST_KINDS,
-  DIGEST_PATHS,
-  type DigestKind,
-  TERM_KINDS,
-  TERM_PATHS,
-  type TermKind,
-} from './term-kinds.js';
+import { DIGEST_KINDS, type DigestKind, TERM_KINDS, type TermKind } from './term-kinds.js';
 import { TimeRuns } from './time-runs.js';
 
-const FIELDS = Object.entries(TERM_PATHS).map(([kind, path]) => [kind as TermKind, path.split('.')] as const);
-const DIGESTS = Object.entries(DIGEST_PATHS).map(
-  ([kind, path]) => [kind as DigestKind, path.split('.')] as const,
-);
+/** Other fields that have a value of their own in nearly every event. */
+const UNIQUE = ['time', 'emitter.seq', 'data.tokenId'];
+/** Values of another field that a segment has as terms; further ones become digests. */
+const MAX_VALUES = 1_024;
 /** No query has a longer word: its text has 200 characters at most (query-schema.ts), each of which may become 18. */
 const MAX_WORD = 4_000;
 /** Different values that a segment may have in memory. */
@@ -34,6 +28,8 @@ export class HotSegment implements SearchedSegment {
   readonly #digests = new Map<DigestKind, DigestColumn>(
     DIGEST_KINDS.map((kind) => [kind, new DigestColumn()]),
   );
+  /** How many values other fields have. */
+  readonly #spread = new Map(UNIQUE.map((path) => [path, MAX_VALUES]));
   #count = 0;
   #values = 0;
 
@@ -69,13 +65,10 @@ export class HotSegment implements SearchedSegment {
     const offset = this.#count++;
     this.times.add(offset, time);
     this.#term('every', '', offset);
-    for (const [kind, path] of FIELDS)
-      for (const value of valuesAt(event, path)) this.#term(kind, value, offset);
+    walkFields(event, (field, value) => this.#field(field, value, offset));
     for (const word of wordsOf(reasonText(event)))
       if (word.length <= MAX_WORD) this.#term('word', word, offset);
     this.#digests.get('leaf')!.add(leafDigestOf(leafHash(entry)), offset);
-    for (const [kind, path] of DIGESTS)
-      for (const value of valuesAt(event, path)) this.#digests.get(kind)!.add(digestOf(value), offset);
   }
 
   find(kind: TermKind, value: string): Offsets | undefined {
@@ -130,6 +123,18 @@ export class HotSegment implements SearchedSegment {
     }
     for (let at = 0; at < times.length; at += 2) this.times.add(times[at]!, times[at + 1]!);
     this.#count = count;
+  }
+
+  #field({ path, term, digest }: WalkedField, value: string, offset: number): void {
+    if (term !== undefined) return this.#term(term, value, offset);
+    if (digest !== undefined) return this.#digests.get(digest)!.add(digestOf(value), offset);
+    const named = namedValue({ path, value });
+    const spread = this.#spread.get(path) ?? 0;
+    if (spread < MAX_VALUES) {
+      const values = this.#values;
+      this.#term('field', named, offset);
+      if (this.#values > values) this.#spread.set(path, spread + 1);
+    } else this.#digests.get('field')!.add(digestOf(named), offset);
   }
 
   #term(kind: TermKind, value: string, offset: number): void {

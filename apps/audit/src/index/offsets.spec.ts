@@ -57,7 +57,7 @@ describe('sets of offsets', () => {
         expect(countWithin(first, from, to)).toBe(within(a).length);
         expect(countCommon(bitsOf(first), second, from, to)).toBe(within(both).length);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 
@@ -92,7 +92,7 @@ describe('sets of offsets', () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 });

@@ -9,11 +9,18 @@ export const TERM_PATHS: Readonly<Record<Dictionary | NamedFact | 'platform', st
 };
 export type FieldTerm = keyof typeof TERM_PATHS;
 
-/** A field; a word of reasons and failed conditions; or, with the empty value, being there. */
-export type TermKind = FieldTerm | 'word' | 'every';
+/**
+ * A field; a word of reasons and failed conditions; with `PATH:VALUE`, any other field; with the empty value, being there.
+ */
+export type TermKind = FieldTerm | 'word' | 'field' | 'every';
 
 /** A kind's number in the file; an index with other kinds is of another version (index-database.ts). */
-export const TERM_KINDS: readonly TermKind[] = ['every', 'word', ...(Object.keys(TERM_PATHS) as FieldTerm[])];
+export const TERM_KINDS: readonly TermKind[] = [
+  'every',
+  'word',
+  'field',
+  ...(Object.keys(TERM_PATHS) as FieldTerm[]),
+];
 export const termKindNumber = new Map(TERM_KINDS.map((kind, number) => [kind, number]));
 
 const fieldTerms = new Map<string, FieldTerm>(
@@ -29,9 +36,9 @@ export const DIGEST_PATHS = {
   bound_key: DIGESTED_FACTS.bound_key,
   evidence: DIGESTED_FACTS.evidence,
 } as const;
-/** `leaf` is the leaf hash of the whole entry. */
-export type DigestKind = keyof typeof DIGEST_PATHS | 'leaf';
-export const DIGEST_KINDS = ['leaf', ...Object.keys(DIGEST_PATHS)] as DigestKind[];
+/** `leaf` is the leaf hash of the whole entry; `field`, of `PATH:VALUE`, any other field that has too many values to be a term. */
+export type DigestKind = keyof typeof DIGEST_PATHS | 'leaf' | 'field';
+export const DIGEST_KINDS = ['leaf', 'field', ...Object.keys(DIGEST_PATHS)] as DigestKind[];
 
 const fieldDigests = new Map<string, DigestKind>(
   Object.entries(DIGEST_PATHS).map(([kind, path]) => [path, kind as DigestKind]),

@@ -1,6 +1,6 @@
 import { digestOf } from '../index/digests.js';
 import { DICTIONARIES, type Dictionary } from '../index/facts.js';
-import { hasFields } from '../index/field-values.js';
+import { hasFields, namedValue } from '../index/field-values.js';
 import type { IndexedEvent } from '../index/indexed-fields.js';
 import { intersect, NOTHING, type Offsets, unite } from '../index/offsets.js';
 import { wordsOf } from '../index/reason-words.js';
@@ -23,12 +23,15 @@ export function searchPlan(filters: ScopedFilters): SearchPlan {
   const { session, tenants, text, fields = [] } = filters;
   const digests: (readonly [kind: DigestKind, digest: number])[] = [];
   const terms: (readonly [kind: TermKind, value: string])[] = [];
+  /** Fields that have no kind of their own: their more frequent values are terms, the others digests. */
+  const others: string[] = [];
   const unsure = [...fields];
   if (session !== undefined) unsure.push({ path: 'session', value: session });
   for (const { path, value } of unsure) {
     const [term, digest] = [fieldTermOf(path), fieldDigestOf(path)];
     if (term !== undefined) terms.push([term, value]);
     else if (digest !== undefined) digests.push([digest, digestOf(value)]);
+    else others.push(namedValue({ path, value }));
   }
   if (text !== undefined) for (const word of wordsOf(text)) terms.push(['word', word]);
   for (const kind of DICTIONARIES) {
@@ -37,17 +40,19 @@ export function searchPlan(filters: ScopedFilters): SearchPlan {
   }
   const confirmed = unsure.filter(({ path }) => fieldTermOf(path) === undefined);
   return {
-    candidates: (segment) => candidatesIn(segment, digests, terms, tenants),
+    candidates: (segment) => candidatesIn(segment, { digests, terms, others, tenants }),
     confirm: confirmed.length === 0 ? undefined : (event) => hasFields(event, confirmed),
   };
 }
 
-function candidatesIn(
-  segment: SearchedSegment,
-  digests: readonly (readonly [DigestKind, number])[],
-  terms: readonly (readonly [TermKind, string])[],
-  tenants: readonly string[] | undefined,
-): Offsets {
+interface Conditions {
+  digests: readonly (readonly [DigestKind, number])[];
+  terms: readonly (readonly [TermKind, string])[];
+  others: readonly string[];
+  tenants: readonly string[] | undefined;
+}
+
+function candidatesIn(segment: SearchedSegment, { digests, terms, others, tenants }: Conditions): Offsets {
   const sets: Offsets[] = [];
   // Digests first: they leave the least to do.
   for (const [kind, digest] of digests) {
@@ -59,6 +64,11 @@ function candidatesIn(
     const set = segment.find(kind, value);
     if (!set) return NOTHING;
     sets.push(set);
+  }
+  for (const value of others) {
+    const [set, list] = [segment.find('field', value), segment.candidates('field', digestOf(value))];
+    if (!set && list.length === 0) return NOTHING;
+    sets.push(unite([...(set ? [set] : []), ...(list.length > 0 ? [{ list }] : [])]));
   }
   if (tenants !== undefined)
     sets.push(unite(tenants.flatMap((tenant) => segment.find('tenant', tenant) ?? [])));
