@@ -1,10 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { FencedError } from '../store/fenced-error.js';
+import { yieldToRequests } from '../threads/background-priority.js';
 import { openTileStore } from '../tree/tile-store.js';
 import { TreePublisher } from '../tree/tree-publisher.js';
 import { WitnessClient } from '../tree/witness-client.js';
 import { openFollowedStore } from './followed-store.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
+
+yieldToRequests();
 
 /** Time that commits gather before they are indexed together, in milliseconds: one transaction for each would cost far more. */
 const GATHER_MS = 40;

@@ -1,7 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { yieldToRequests } from '../threads/background-priority.js';
 import { openEventSource } from './open-event-source.js';
 import type { PackedEvents } from './packed-events.js';
 import type { ReaderData, ReaderReply, ReaderRequest } from './reader-messages.js';
+
+yieldToRequests();
 
 const port = parentPort!;
 const reader = await openEventSource((workerData as ReaderData).store);
