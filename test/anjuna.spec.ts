@@ -1,8 +1,10 @@
-import { AnjunaAttestResponse, ReleasePayload } from '#contracts';
-import { openJwe } from '#pki';
+import { AnjunaAttestResponse, BUCKETS, ReleasePayload } from '#contracts';
+import { openJwe, PublicKey } from '#pki';
 import type { QuoteRequest } from '#simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { constants, generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto';
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { constants, generateKeyPairSync, hash, type KeyObject, privateDecrypt } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -317,6 +319,17 @@ describe('users of Anjuna', () => {
       await vault.write('auth/siegel/login', request);
       await anjuna.events();
       expect(await refusalOf(vault.write('auth/siegel/login', request))).toEqual(DENIED);
+      await anjuna.expectDenied('DPOP_REPLAYED');
+      // Of a proof that another replica has taken, this one knows by the store they share.
+      const kv = await new Kvm(jetstream(await anjuna.siegel.nats('key_release'))).open(BUCKETS.loginProofs);
+      const elsewhere = await enclave.request();
+      const [header, payload] = elsewhere.proof
+        .split('.')
+        .map((part) => Buffer.from(part, 'base64url').toString());
+      const { thumbprint } = PublicKey.fromJwk((JSON.parse(header!) as { jwk: unknown }).jwk);
+      const { htu, jti } = JSON.parse(payload!) as { htu: string; jti: string };
+      await kv.create(hash('sha256', `dpop ${thumbprint} ${htu} ${jti}`), '');
+      expect(await refusalOf(vault.write('auth/siegel/login', elsewhere))).toEqual(DENIED);
       await anjuna.expectDenied('DPOP_REPLAYED');
       const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       expect(await refusalOf(vault.write('auth/siegel/login', await enclave.request({ key })))).toEqual(

@@ -32,6 +32,8 @@ export const BUCKETS = {
   sconeSessions: 'siegel_scone_sessions',
   /** By which connection a token of a foreign CAS was shown first. */
   sconeTokens: 'siegel_scone_tokens',
+  /** Proofs that were given for tokens of the Vault API. */
+  loginProofs: 'siegel_login_proofs',
   collateral: 'siegel_collateral',
 } as const;
 

@@ -58,6 +58,7 @@ const PERMISSIONS: Record<NatsUser, Permissions> = {
       ...bucketApi(BUCKETS.enrolments),
       ...bucketApi(BUCKETS.sconeSessions),
       ...bucketApi(BUCKETS.sconeTokens),
+      ...bucketApi(BUCKETS.loginProofs),
     ],
     subscribe: [SUBJECTS.collateralChanged, SUBJECTS.vaultChanged],
   },

@@ -1,5 +1,12 @@
 import { SiegelError } from '#contracts';
-import { PkiError, type PublicKey, ReplayCache, verifyDpopProof } from '#pki';
+import {
+  type DpopVerification,
+  PkiError,
+  type PublicKey,
+  ReplayCache,
+  type ReplayStore,
+  verifyDpopProof,
+} from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
@@ -27,7 +34,7 @@ export interface PresentedSession {
 
 const TOKEN = /^[A-Za-z0-9_.-]{1,8192}$/;
 
-/** Checks token and proof of a request; a proof serves once, whichever endpoint it is for. */
+/** Checks token and proof of a request; a proof serves once, whichever endpoint it is for, at this replica. */
 @Injectable()
 export class SessionAuthentication {
   private readonly replay = new ReplayCache({ maxEntries: MAX_PROOFS });
@@ -52,8 +59,15 @@ export class SessionAuthentication {
     return this.presented({ token, proof, method: 'GET', path, host: headers.host });
   }
 
-  /** The same for protocols whose clients can send no header of ours. @throws SiegelError TOKEN_…, PROOF_…, OVERLOADED */
-  async presented({ token, proof, method, path, host }: PresentedSession): Promise<AuthenticatedSession> {
+  /**
+   * The same for protocols whose clients can send no header of ours.
+   *
+   * @param replay where the proof serves once. @throws SiegelError TOKEN_…, PROOF_…, OVERLOADED
+   */
+  async presented(
+    { token, proof, method, path, host }: PresentedSession,
+    replay: ReplayStore = this.replay,
+  ): Promise<AuthenticatedSession> {
     if (!TOKEN.test(token)) throw new SiegelError('TOKEN_INVALID');
     const now = new Date();
     const session = await this.tokens.open(token, now);
@@ -63,28 +77,21 @@ export class SessionAuthentication {
       });
     }
     const url = `${this.environment.SIEGEL_PUBLIC_URL}${path}`;
-    const { key } = await this.prove(proof, method, url, token, session.thumbprint, now);
+    const { key } = await this.prove({
+      proof,
+      method,
+      url,
+      now,
+      replay,
+      accessToken: token,
+      jkt: session.thumbprint,
+    });
     return { session, key };
   }
 
-  private async prove(
-    proof: string,
-    method: string,
-    url: string,
-    accessToken: string,
-    jkt: string,
-    now: Date,
-  ) {
+  private async prove(verification: DpopVerification) {
     try {
-      return await verifyDpopProof({
-        proof,
-        method,
-        url,
-        now,
-        replay: this.replay,
-        accessToken,
-        jkt,
-      });
+      return await verifyDpopProof(verification);
     } catch (error) {
       if (!(error instanceof PkiError)) throw error;
       const reason = { code: error.code, message: error.message };

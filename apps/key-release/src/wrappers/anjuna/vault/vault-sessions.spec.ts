@@ -1,5 +1,5 @@
 import type { SiegelError } from '#contracts';
-import { createDpopProof, LocalSigner, PublicKey, SigningKeys } from '#pki';
+import { createDpopProof, LocalSigner, PublicKey, ReplayCache, SigningKeys } from '#pki';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyReleaseEnvironment } from '../../../environment.js';
@@ -38,12 +38,17 @@ const pipeline = {
     return Promise.resolve();
   },
 };
-const sessions = new VaultSessions(
-  pipeline as never,
-  new SessionAuthentication(tokens, tenants, environment),
-  tokens,
-  tenants,
-);
+/** What the replicas share. */
+const proofs = new ReplayCache();
+const replica = () =>
+  new VaultSessions(
+    pipeline as never,
+    new SessionAuthentication(tokens, tenants, environment),
+    tokens,
+    tenants,
+    proofs as never,
+  );
+const sessions = replica();
 
 const attested = async (): Promise<string> => (await tokens.issue(session, key, 'a', 900, new Date())).token;
 const vaultToken = async (now = new Date()): Promise<string> =>
@@ -81,6 +86,16 @@ describe('a login', () => {
       key: { spki: key.spki },
     });
     expect(recorded).toEqual([]);
+  });
+
+  it('has no second token for the same proof, from whichever replica', async () => {
+    const host = { host: 'siegel.test' };
+    const request = await loginWith(await attested());
+    await sessions.login(request, host);
+    for (const other of [sessions, replica()])
+      await expect(other.login(request, host)).rejects.toMatchObject({ code: 'PROOF_REPLAYED' });
+    expect(released).toHaveLength(1);
+    expect(recorded).toEqual(['DPOP_REPLAYED', 'DPOP_REPLAYED']);
   });
 
   it('of another tenant, with a token of this API or without proof is refused and recorded', async () => {

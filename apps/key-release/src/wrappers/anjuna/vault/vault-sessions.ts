@@ -11,6 +11,7 @@ import { type SessionClaims, SessionTokens, type TokenKind } from '../../../sess
 import { TenantResolver } from '../../../tenants/tenant-resolver.js';
 import { VAULT_PROTOCOL } from '../protocol.js';
 import { NothingCarried } from './granted-secret.js';
+import { LoginProofs } from './login-proofs.js';
 import type { VaultToken } from './vault-answers.js';
 import { LOGIN_PATH } from './vault-call.js';
 
@@ -37,6 +38,7 @@ export class VaultSessions {
     private readonly authentication: SessionAuthentication,
     private readonly tokens: SessionTokens,
     private readonly tenants: TenantResolver,
+    private readonly proofs: LoginProofs,
   ) {
     this.early = new EarlyRefusals(pipeline, VAULT_PROTOCOL);
   }
@@ -53,7 +55,10 @@ export class VaultSessions {
       const request = LoginRequest.safeParse(body);
       if (!request.success)
         throw new SiegelError('REQUEST_MALFORMED', { detail: 'send "token" and "proof", and nothing else' });
-      return this.authentication.presented({ ...request.data, method: 'POST', path: LOGIN_PATH, host });
+      return this.authentication.presented(
+        { ...request.data, method: 'POST', path: LOGIN_PATH, host },
+        this.proofs,
+      );
     });
     const granted = await this.decide({ session, key }, new NothingCarried());
     const now = new Date();
