@@ -26,6 +26,8 @@ interface Keeping {
 export class Retention {
   readonly #wishes = new CollateralWishes();
   #keeping: Keeping | undefined;
+  /** Whether this process answers: also while it claims the archive, as what waits is in memory. */
+  #answers = false;
   /** Counts the terms: what was begun in a former one stops. */
   #term = 0;
   #change: Promise<void> = Promise.resolve();
@@ -41,6 +43,7 @@ export class Retention {
   /** Begins to keep. @throws what the archive throws */
   async keep(archive: ArchiveWriter): Promise<void> {
     const keeper = this.keeperOn(archive);
+    this.#answers = true;
     await keeper.start();
     keeper.run();
     const purging = setInterval(() => void this.#purge(archive), PURGE_MS);
@@ -52,6 +55,7 @@ export class Retention {
   /** A term begins: keeps as soon as the archive was claimed for it, until the term ends. */
   lead(claim: () => Promise<ArchiveWriter>): void {
     const term = ++this.#term;
+    this.#answers = true;
     this.#change = this.#change.then(async () => {
       while (term === this.#term) {
         try {
@@ -68,6 +72,7 @@ export class Retention {
   /** The term is over: another process keeps. */
   follow(): void {
     this.#term++;
+    this.#answers = false;
     this.#change = this.#change.then(() => this.#rest());
   }
 
@@ -96,9 +101,8 @@ export class Retention {
     const now = Date.now();
     this.pending.put(hash('sha256', bytes, 'hex'), bytes, now);
     const collateralWanted = collateral !== undefined && this.#wishes.wants(collateral, now);
-    if (!this.#keeping) return undefined;
-    this.#keeping.keeper.wake();
-    return { collateralWanted };
+    this.#keeping?.keeper.wake();
+    return this.#answers ? { collateralWanted } : undefined;
   }
 
   /**
