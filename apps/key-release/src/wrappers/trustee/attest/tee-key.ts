@@ -17,11 +17,15 @@ export class TeeKey {
   private constructor(
     readonly jwk: TrusteeKey,
     readonly alg: KeyAlgorithm,
-    readonly spki: Buffer,
     readonly keyObject: KeyObject,
     /** RFC 7638 (and draft-ietf-cose-dilithium for AKP). */
     readonly thumbprint: string,
   ) {}
+
+  /** Not kept: a session would hold on to the whole block of memory that such small buffers are cut from. */
+  get spki(): Buffer {
+    return trusteeKeySpki(this.jwk);
+  }
 
   /** @throws SiegelError PUBLIC_KEY_INVALID */
   static read(jwk: unknown, version: ProtocolVersion): TeeKey {
@@ -39,11 +43,11 @@ export class TeeKey {
     const alg = key.alg as KeyAlgorithm;
     if (key.kty === 'AKP') {
       const members = JSON.stringify({ alg: key.alg, kty: key.kty, pub: key.pub });
-      return new TeeKey(key, alg, spki, encapsulationKey(spki), hash('sha256', members, 'base64url'));
+      return new TeeKey(key, alg, encapsulationKey(spki), hash('sha256', members, 'base64url'));
     }
     try {
       const { keyObject, thumbprint } = PublicKey.fromSpki(spki);
-      return new TeeKey(key, alg, spki, keyObject, thumbprint);
+      return new TeeKey(key, alg, keyObject, thumbprint);
     } catch (error) {
       if (isPkiError(error)) throw refused(error.code, error.message);
       throw error;
