@@ -1,7 +1,8 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { trusteeRuntimeData } from '#evidence';
 import { Denial } from '../../../pipeline/denial.js';
-import { base64, malformed } from '../protocol/kbs-error.js';
+import { base64 } from '../protocol/base64.js';
+import { malformed } from '../protocol/kbs-error.js';
 import type { TeeKey } from './tee-key.js';
 
 const MAX_SAMPLE_CHARACTERS = 4_096;

@@ -12,12 +12,14 @@ export const EMPTY: Answer = { status: 200 };
 
 export function send(response: ServerResponse, { status, json = '', cookie }: Answer): void {
   if (response.headersSent || response.destroyed) return;
+  const length = Buffer.byteLength(json);
   response.writeHead(status, {
     ...(json === '' ? {} : { 'content-type': 'application/json' }),
     ...(cookie === undefined ? {} : { 'set-cookie': cookie }),
-    'content-length': Buffer.byteLength(json),
+    'content-length': length,
   });
-  response.end(json);
+  // ASCII, which all but errors are, is written as it lies in memory.
+  response.end(json, length === json.length ? 'latin1' : 'utf8');
 }
 
 /** Without a content type, as the real service answers. */

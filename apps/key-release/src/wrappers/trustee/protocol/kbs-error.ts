@@ -53,13 +53,6 @@ export function malformed(detail: string): SiegelError {
   });
 }
 
-/** Standard base64 with its padding, in its one spelling. */
-export function base64(text: string, path: string): Buffer {
-  const bytes = Buffer.from(text, 'base64');
-  if (bytes.length === 0 || bytes.toString('base64') !== text) throw malformed(`"${path}" is not base64`);
-  return bytes;
-}
-
 /**
  * Anything thrown as the client is told it: our code, the code of the condition that failed (never what was expected), what it means
  * and what to do.

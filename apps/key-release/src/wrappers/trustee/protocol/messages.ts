@@ -1,6 +1,7 @@
 import { SiegelError } from '#contracts';
 import { z } from 'zod';
-import { base64, malformed } from './kbs-error.js';
+import { base64 } from './base64.js';
+import { malformed } from './kbs-error.js';
 import {
   isComposite,
   OTHER_TEES,
