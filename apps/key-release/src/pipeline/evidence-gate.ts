@@ -60,6 +60,8 @@ export interface Judgement<T> {
   readonly grants?: readonly z.infer<typeof GrantRecord>[];
   readonly certificate?: z.infer<typeof CertificateRecord>;
   readonly value: T;
+  /** Work on the value that need not wait for the log (a token's signature): begun once the event is on its way. */
+  readonly meanwhile?: () => Promise<void>;
 }
 
 export interface Admitted<T> {
@@ -152,9 +154,9 @@ export class EvidenceGate {
     judgement: Judgement<T>,
     verdict: VerdictClaims | undefined,
   ): Promise<Admitted<T>> {
-    const { workload, conditions, policy, grants, certificate, value } = judgement;
+    const { workload, conditions, policy, grants, certificate, value, meanwhile } = judgement;
     const simulated = verdict?.claims?.simulated ?? true;
-    const { promise } = await this.audit.record({
+    const recording = this.audit.record({
       tenant: input.tenant,
       type: 'attestation.granted',
       outcome: 'granted',
@@ -173,6 +175,7 @@ export class EvidenceGate {
         ...(certificate ? { certificate } : {}),
       },
     });
+    const [{ promise }] = await Promise.all([recording, meanwhile?.()]);
     return { session, workload, simulated, value, promise };
   }
 

@@ -38,13 +38,18 @@ interface Presented {
   readonly nonce: string;
 }
 
-/** What the judge found; it becomes a session once the log has promised to keep the event. */
+/** What the judge found; it is told and opened once the log has promised to keep the event. */
 interface Admission {
+  readonly session: KbsSession;
+  readonly verdict: VerdictClaims | undefined;
+  token: string;
+}
+
+/** What the manifest in force makes of the client. */
+interface Decided {
+  readonly manifest: ActiveManifest;
   readonly workload: string;
   readonly grants: Grants;
-  readonly manifest: ActiveManifest;
-  readonly facts: Pick<AttestedFacts, 'session' | 'now'>;
-  readonly verdict: VerdictClaims | undefined;
 }
 
 /** `POST /attest`: evidence in, session and EAR token out, by way of the evidence gate. No secret is read here. */
@@ -71,14 +76,14 @@ export class AttestationService {
       store.claim(ticket, new Date());
       return read;
     });
-    const { value } = await this.admit(presented);
-    const session = this.sessionOf(presented, value);
-    const { attestation, nonce } = presented;
-    const token = await this.tokens.issue(
-      session,
-      { nonce, additional: attestation.additional },
-      value.facts.now,
-    );
+    const { session, verdict, token } = (await this.admit(presented)).value;
+    const { attested, workload } = session;
+    const { evidence } = presented.attestation;
+    if (verdict && attested && evidence.tee !== 'sample') {
+      const times = { startedAt: attested.startedAt!, endsAt: attested.endsAt! };
+      const opened = { verdict, evidence: evidence.quote, format: 'dcap' as const, tenant, workload };
+      this.platforms.opened({ ...opened, ...times });
+    }
     store.open(ticket.id, session);
     return { token, session };
   }
@@ -131,7 +136,7 @@ export class AttestationService {
     );
   }
 
-  private decided(tenant: string, { claims, now }: AttestedFacts) {
+  private decided(tenant: string, { claims, now }: AttestedFacts): Decided {
     const manifest = this.manifestOf(tenant);
     const decision = decide(manifest.compiled, {
       claims,
@@ -143,7 +148,7 @@ export class AttestationService {
   }
 
   /** Sample evidence proves nothing, so that it is a name in the configuration which says what it stands for. */
-  private sampleGrants(tenant: string) {
+  private sampleGrants(tenant: string): Decided {
     const manifest = this.manifestOf(tenant);
     const workload = this.environment.SIEGEL_TRUSTEE_SAMPLE_WORKLOAD;
     const compiled = workload === undefined ? undefined : manifest.compiled.workloads.get(workload);
@@ -161,11 +166,13 @@ export class AttestationService {
   }
 
   private judgement(
-    { attestation, key, nonce }: Presented,
+    presented: Presented,
     facts: Pick<AttestedFacts, 'session' | 'now'>,
-    { manifest, workload, grants }: { manifest: ActiveManifest; workload: string; grants: Grants },
+    decided: Decided,
     verdict: VerdictClaims | undefined,
   ): Judgement<Admission> {
+    const { attestation, key, nonce } = presented;
+    const { manifest, workload, grants } = decided;
     checkDevices(attestation.additional, nonce, key, this.environment.SIEGEL_SIMULATION);
     if (!grants.trustee) {
       const message = 'the manifest names no resources for this workload; give it a "trustee" section';
@@ -173,14 +180,21 @@ export class AttestationService {
       throw new Denial(Denial.of('RELEASE_DENIED', reason).error, reason, [], workload);
     }
     const { version, digest } = manifest.record;
-    const value = { grants, manifest, facts, verdict, workload };
+    const value = { session: this.sessionOf(presented, facts, decided, verdict), verdict, token: '' };
+    const runtime = { nonce, additional: attestation.additional };
+    const meanwhile = async (): Promise<void> => {
+      value.token = await this.tokens.issue(value.session, runtime, facts.now);
+    };
     // The conditions of a manifest of ours follow from its digest.
-    return { workload, conditions: [], policy: { version, digest }, value };
+    return { workload, conditions: [], policy: { version, digest }, value, meanwhile };
   }
 
-  private sessionOf(presented: Presented, admission: Admission): KbsSession {
-    const { tenant, ticket, key, attestation } = presented;
-    const { grants, facts, verdict, workload, manifest } = admission;
+  private sessionOf(
+    { tenant, ticket, key, attestation }: Presented,
+    facts: Pick<AttestedFacts, 'session' | 'now'>,
+    { grants, workload, manifest }: Decided,
+    verdict: VerdictClaims | undefined,
+  ): KbsSession {
     const { SIEGEL_TRUSTEE_SESSION_SECONDS: most, SIEGEL_TOKEN_TTL_SECONDS: token } = this.environment;
     const seconds = Math.min(most, token, grants.tokenTtlSeconds, grants.sessionLifetimeSeconds);
     const startedAt = facts.now.getTime();
@@ -209,8 +223,6 @@ export class AttestationService {
       expiresAt,
       thumbprint: key.thumbprint,
     };
-    const { quote } = attestation.evidence;
-    this.platforms.opened({ verdict, evidence: quote, format: 'dcap', tenant, workload, startedAt, endsAt });
     return { ...base, attested };
   }
 }
