@@ -361,6 +361,8 @@ describe('refused', () => {
   it.each([
     [['--evidence', 'tpm'], 2],
     [['--evidence', 'simulator'], 2],
+    // The host could call it, and pass for the enclave.
+    [['--evidence', 'gramine'], 2],
     [['--evidence', 'gramine', '--listen', '0.0.0.0:8080'], 2],
     [['--evidence', 'gramine', '--listen', '192.0.2.1:8080'], 2],
   ])('to start with %j', async (args, code) => {

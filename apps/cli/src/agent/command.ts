@@ -3,7 +3,7 @@ import type { Session } from '../session.js';
 
 export interface AgentOptions {
   readonly evidence: string;
-  readonly listen: string;
+  readonly listen?: string;
   readonly socket?: string;
   readonly device: string;
   readonly state?: string;
@@ -27,7 +27,10 @@ export function registerAgent(program: Command, session: Session): void {
       '--evidence <gramine|simulator>',
       "where quotes come from: Gramine's /dev/attestation, or software",
     )
-    .option('--listen <address:port>', 'loopback address; port 0 for any free one', '127.0.0.1:8080')
+    .option(
+      '--listen <address:port>',
+      'loopback address, port 0 for any free one (simulator: 127.0.0.1:8080); in Gramine the host can use it and pass for the enclave',
+    )
     .option(
       '--socket <path>',
       "Unix socket instead; in Gramine it is encrypted between the enclave's processes",

@@ -1,4 +1,3 @@
-import { chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { stateFolder } from '../deployment/siegel-json.js';
@@ -33,11 +32,13 @@ export async function runAgent(options: AgentOptions, session: Session): Promise
   try {
     await new Promise<void>((listening, failed) => {
       server.once('error', failed);
+      // The socket is nobody else's from its first moment: it is bound before this call returns.
+      const mask = process.umask(0o177);
       server.listen(where, () => listening());
+      process.umask(mask);
     }).catch((error: Error) => {
       throw CliError.of('OUTPUT_UNWRITABLE', `It cannot listen: ${error.message}.`, { cause: error });
     });
-    if ('path' in where) chmodSync(where.path, 0o600);
     const listening =
       'path' in where
         ? where.path
@@ -65,12 +66,20 @@ async function providerOf(options: AgentOptions, { terminal }: Session): Promise
   return simulatorProvider(simulator, options.mrenclave.toLowerCase());
 }
 
-/** Keys leave this port in the clear: there is no way to make it listen on a network. */
+/**
+ * Keys leave this port in the clear: there is no way to make it listen on a network. In an SGX enclave loopback is the host's as well, who
+ * could ask for quotes over keys of its own: nobody gets that unasked.
+ */
 function addressOf(
-  { listen, socket }: AgentOptions,
+  { evidence, socket, listen = evidence === 'simulator' ? '127.0.0.1:8080' : undefined }: AgentOptions,
   cwd: string,
 ): { path: string } | { host: string; port: number } {
   if (socket !== undefined) return { path: resolve(cwd, socket) };
+  if (listen === undefined)
+    throw CliError.of(
+      'USAGE',
+      "Name --socket; TCP (--listen) would let the host use this enclave's evidence.",
+    );
   const port = LOOPBACK.exec(listen)?.[1];
   if (port === undefined || Number(port) > 65_535)
     throw CliError.of('USAGE', `--listen "${listen}" is no loopback address with a port, as 127.0.0.1:8080.`);
