@@ -24,6 +24,7 @@ let parts = 0;
  */
 const ALONE = [
   'audit-replicas',
+  'audit-replicas-blob',
   'fuzz-campaign',
   'outage',
   'outage-forged',

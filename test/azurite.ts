@@ -60,11 +60,17 @@ export class Azurite {
     return client;
   }
 
-  /** The settings file of a service that keeps its tiles in a container. */
-  settingsFile(containerName: string): string {
-    const secret = join(this.folder, 'connection.txt');
-    writeFileSync(secret, this.connection, { mode: 0o600 });
-    const file = join(this.folder, `${containerName}.json`);
+  /** Where it listens. */
+  get url(): string {
+    return /BlobEndpoint=(http:\/\/[^/]+)/.exec(this.connection)![1]!;
+  }
+
+  /** The settings file of a service that keeps its tiles in a container, which it reaches at `url`. */
+  settingsFile(containerName: string, url = this.url): string {
+    const name = url === this.url ? containerName : `${containerName}-${new URL(url).port}`;
+    const secret = join(this.folder, `${name}.txt`);
+    writeFileSync(secret, this.connection.replace(this.url, url), { mode: 0o600 });
+    const file = join(this.folder, `${name}.json`);
     writeFileSync(file, JSON.stringify({ connectionStringFile: secret, containerName, prefix: 'logs' }));
     return file;
   }
