@@ -32,6 +32,16 @@ describe('the ledger of anomalies', () => {
     expect(records.reduce((sum, { count }) => sum + count, 0)).toBe(10_000);
   });
 
+  it('keeps tenants apart also then: each log speaks of its own', () => {
+    const ledger = new AnomalyLedger();
+    for (let i = 0; i < 600; i++)
+      ledger.note({ ...forged(`name-${i}`), tenant: i % 2 === 0 ? 'default' : 'other' }, 0);
+    const counts = { default: 0, other: 0 };
+    for (const { tenant, count } of [...ledger.take(0), ...ledger.take(10_000)])
+      counts[tenant as keyof typeof counts] += count;
+    expect(counts).toEqual({ default: 300, other: 300 });
+  });
+
   it('loses nothing when a record could not be written, or at the end', () => {
     const ledger = new AnomalyLedger();
     ledger.note(forged('a', 1), 0);

@@ -18,7 +18,7 @@ const MAX_KEYS = 256;
 /**
  * Turns observations into a bounded number of records: the first of a kind per emitter is recorded at once, the rest of
  * the following ten seconds as one record with their count. Whoever floods the log with bad events cannot fill it, nor
- * this memory: emitters beyond a limit are counted together.
+ * this memory: emitters beyond a limit are counted together, by tenant.
  */
 export class AnomalyLedger {
   readonly #windows = new Map<string, { since: number; pending: Anomaly | undefined }>();
@@ -28,7 +28,8 @@ export class AnomalyLedger {
     let key = `${anomaly.kind}\n${anomaly.tenant}\n${anomaly.emitter}\n${anomaly.epoch}`;
     let noted = anomaly;
     if (!this.#windows.has(key) && this.#windows.size >= MAX_KEYS) {
-      key = anomaly.kind;
+      // In the tenant's own log still: who follows it alone believes no other.
+      key = `${anomaly.kind}\n${anomaly.tenant}`;
       const { seq: _seq, expectedSeq: _expected, ...rest } = anomaly;
       noted = { ...rest, emitter: '(several)', epoch: '(several)' };
     }
