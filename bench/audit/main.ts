@@ -56,10 +56,8 @@ export async function run(args: readonly string[]): Promise<number> {
     };
     let [filledPerSecond, indexPerSecond] = [0, 0];
     if (postgres === undefined) {
-      say(`generating a log of ${events} events`);
-      ({ perSecond: filledPerSecond, ...log } = await generatedLog(deployment, events, !values.unsigned));
-      say('indexing it');
-      indexPerSecond = await rebuildIndex(deployment);
+      say(`generating and indexing a log of ${events} events`);
+      ({ filledPerSecond, indexPerSecond, ...log } = await indexedLog(deployment, events, !values.unsigned));
     }
     await deployment.start();
     await settled(deployment);
@@ -118,18 +116,23 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The log that the folder has from before, or one that is generated now. */
-async function generatedLog(
+interface IndexedLog extends GeneratedLog {
+  filledPerSecond: number;
+  indexPerSecond: number;
+}
+
+/** The log that the folder has from before, or one that is generated and indexed now. */
+async function indexedLog(
   deployment: AuditDeployment,
   count: number,
   isSigned: boolean,
-): Promise<GeneratedLog & { perSecond: number }> {
+): Promise<IndexedLog> {
   const description = join(deployment.folder, 'generated.json');
-  if (existsSync(description))
-    return JSON.parse(readFileSync(description, 'utf8')) as GeneratedLog & { perSecond: number };
-  const log = await generateLog(deployment, count, isSigned);
-  writeFileSync(description, JSON.stringify(log));
-  return log;
+  if (existsSync(description)) return JSON.parse(readFileSync(description, 'utf8')) as IndexedLog;
+  const { perSecond: filledPerSecond, ...log } = await generateLog(deployment, count, isSigned);
+  const indexed = { ...log, filledPerSecond, indexPerSecond: await rebuildIndex(deployment) };
+  writeFileSync(description, JSON.stringify(indexed));
+  return indexed;
 }
 
 const usage = ({ pid, natsPid }: AuditDeployment) => ({ audit: cpuSeconds(pid), nats: cpuSeconds(natsPid) });

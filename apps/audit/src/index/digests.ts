@@ -5,10 +5,12 @@ const BYTES = 6;
 
 /**
  * 40 bits that stand for a value. What they stand for is a digest or random itself, and a match is confirmed on the
- * event, so that a cryptographic hash would buy nothing: a collision costs a look at one event.
+ * event, so that a cryptographic hash would buy nothing: a collision costs a look at one event. The seed tells equal values
+ * of different fields apart.
  */
-export function digestOf(value: string): number {
-  let [a, b] = [0x811c9dc5, 0x9e3779b9];
+export function digestOf(value: string, seed = 0): number {
+  let a = 0x811c9dc5 ^ seed;
+  let b = 0x9e3779b9 + seed;
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     a = Math.imul(a ^ code, 0x01000193);
@@ -18,6 +20,11 @@ export function digestOf(value: string): number {
   b = Math.imul(b ^ (b >>> 13) ^ a, 0x27d4eb2f);
   return ((a ^ (a >>> 15)) >>> 24) * 2 ** 32 + ((b ^ (b >>> 16)) >>> 0);
 }
+
+/** Digest of a value of a field that has no kind of its own. */
+export const otherDigestOf = (path: string, value: string): number => digestOf(value, seedOf(path));
+
+export const seedOf = (path: string): number => digestOf(path) | 0;
 
 /** The first 40 bits of a leaf hash. */
 export const leafDigestOf = (leaf: Buffer): number => leaf.readUIntBE(0, 5);

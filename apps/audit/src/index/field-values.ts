@@ -9,6 +9,12 @@ export interface FieldFilter {
 /** A field and its value as one term of the index. */
 export const namedValue = ({ path, value }: FieldFilter): string => `${path}:${value}`;
 
+/** The other way round: no path has a colon. */
+export function fieldOf(named: string): FieldFilter {
+  const colon = named.indexOf(':');
+  return { path: named.slice(0, colon), value: named.slice(colon + 1) };
+}
+
 /** The values of a field as text, all of them where lists lie on its path. */
 export const fieldValues = (event: unknown, path: string): string[] => valuesAt(event, path.split('.'));
 

@@ -1,17 +1,17 @@
 import { leafHash } from '#transparency';
 import { DigestColumn, digestOf, leafDigestOf } from './digests.js';
-import { type WalkedField, walkFields } from './walked-fields.js';
-import { namedValue } from './field-values.js';
 import { parseEntry } from './indexed-fields.js';
-import { GrowingOffsets, MAX_SEGMENT, type Offsets, walk } from './offsets.js';
+import { MAX_SEGMENT, type Offsets, walk } from './offsets.js';
 import type { RecentPage } from './recent-page.js';
 import { reasonText, wordsOf } from './reason-words.js';
 import type { SearchedSegment } from './searched-segment.js';
+import { SegmentTerms, type TermValues } from './segment-terms.js';
 import { DIGEST_KINDS, type DigestKind, TERM_KINDS, type TermKind } from './term-kinds.js';
 import { TimeRuns } from './time-runs.js';
+import { type WalkedField, walkFields } from './walked-fields.js';
 
 /** Other fields that have a value of their own in nearly every event. */
-const UNIQUE = ['time', 'emitter.seq', 'data.tokenId'];
+const UNIQUE: ReadonlySet<string> = new Set(['time', 'emitter.seq', 'data.tokenId']);
 /** Values of another field that a segment has as terms; further ones become digests. */
 const MAX_VALUES = 1_024;
 /** No query has a longer word: its text has 200 characters at most (query-schema.ts), each of which may become 18. */
@@ -22,16 +22,17 @@ const MAX_TERMS = 50_000;
 /** The last events of the log, in memory until they are sealed. */
 export class HotSegment implements SearchedSegment {
   readonly times = new TimeRuns();
-  readonly #terms = new Map<TermKind, Map<string, GrowingOffsets>>(
-    TERM_KINDS.map((kind) => [kind, new Map()]),
-  );
+  readonly #terms = new SegmentTerms();
+  readonly #every = this.#terms.of('every');
+  readonly #words = this.#terms.of('word');
   readonly #digests = new Map<DigestKind, DigestColumn>(
     DIGEST_KINDS.map((kind) => [kind, new DigestColumn()]),
   );
-  /** How many values other fields have. */
-  readonly #spread = new Map(UNIQUE.map((path) => [path, MAX_VALUES]));
+  readonly #leaves = this.#digests.get('leaf')!;
+  readonly #others = this.#digests.get('field')!;
+  /** Where the values of a field go, by its number. */
+  readonly #fields: (TermValues | DigestColumn | undefined)[] = [];
   #count = 0;
-  #values = 0;
 
   constructor(
     readonly above: number,
@@ -56,7 +57,7 @@ export class HotSegment implements SearchedSegment {
 
   /** It must be sealed before more is added. */
   get full(): boolean {
-    return this.#count >= this.limit || this.#values >= MAX_TERMS;
+    return this.#count >= this.limit || this.#terms.count >= MAX_TERMS;
   }
 
   /** Adds the entry at the next position. */
@@ -64,19 +65,19 @@ export class HotSegment implements SearchedSegment {
     const { event } = parseEntry(entry);
     const offset = this.#count++;
     this.times.add(offset, time);
-    this.#term('every', '', offset);
+    this.#terms.add(this.#every, '', offset);
     walkFields(event, (field, value) => this.#field(field, value, offset));
     for (const word of wordsOf(reasonText(event)))
-      if (word.length <= MAX_WORD) this.#term('word', word, offset);
-    this.#digests.get('leaf')!.add(leafDigestOf(leafHash(entry)), offset);
+      if (word.length <= MAX_WORD) this.#terms.add(this.#words, word, offset);
+    this.#leaves.add(leafDigestOf(leafHash(entry)), offset);
   }
 
   find(kind: TermKind, value: string): Offsets | undefined {
-    return this.#terms.get(kind)!.get(value)?.offsets;
+    return this.#terms.find(kind, value)?.offsets;
   }
 
   *values(kind: TermKind): Generator<{ value: string; offsets: Offsets }> {
-    for (const [value, { offsets }] of this.#terms.get(kind)!) yield { value, offsets };
+    for (const [value, { offsets }] of this.#terms.entries(kind)) yield { value, offsets };
   }
 
   candidates(kind: DigestKind, digest: number): number[] {
@@ -95,14 +96,10 @@ export class HotSegment implements SearchedSegment {
   /** What came since the mark. */
   pageSince({ count, digests }: PageMark): RecentPage {
     const terms: RecentPage['terms'] = [];
-    for (const [kind, values] of this.#terms)
-      for (const [value, growing] of values) {
+    for (const [number, kind] of TERM_KINDS.entries())
+      for (const [value, growing] of this.#terms.entries(kind)) {
         if (growing.last < count) continue;
-        terms.push([
-          TERM_KINDS.indexOf(kind),
-          value,
-          [...walk(growing.offsets, count, this.#count, 'oldest')],
-        ]);
+        terms.push([number, value, [...walk(growing.offsets, count, this.#count, 'oldest')]]);
       }
     return {
       above: this.above,
@@ -115,8 +112,7 @@ export class HotSegment implements SearchedSegment {
 
   /** Adds the page that follows. */
   take({ count, terms, digests, times }: RecentPage): void {
-    for (const [kind, value, offsets] of terms)
-      for (const offset of offsets) this.#term(TERM_KINDS[kind]!, value, offset);
+    for (const [kind, value, offsets] of terms) this.#terms.addNamed(TERM_KINDS[kind]!, value, offsets);
     for (const [i, pairs] of digests.entries()) {
       const column = this.#digests.get(DIGEST_KINDS[i]!)!;
       for (let at = 0; at < pairs.length; at += 2) column.add(pairs[at]!, pairs[at + 1]!);
@@ -125,27 +121,18 @@ export class HotSegment implements SearchedSegment {
     this.#count = count;
   }
 
-  #field({ path, term, digest }: WalkedField, value: string, offset: number): void {
-    if (term !== undefined) return this.#term(term, value, offset);
-    if (digest !== undefined) return this.#digests.get(digest)!.add(digestOf(value), offset);
-    const named = namedValue({ path, value });
-    const spread = this.#spread.get(path) ?? 0;
-    if (spread < MAX_VALUES) {
-      const values = this.#values;
-      this.#term('field', named, offset);
-      if (this.#values > values) this.#spread.set(path, spread + 1);
-    } else this.#digests.get('field')!.add(digestOf(named), offset);
+  #field(field: WalkedField, value: string, offset: number): void {
+    const into = (this.#fields[field.number] ??= this.#placeOf(field));
+    if (into instanceof DigestColumn) into.add(digestOf(value, field.seed), offset);
+    else if (field.term !== undefined || into.size < MAX_VALUES) this.#terms.add(into, value, offset);
+    // What became a term stays one: both are looked up.
+    else this.#others.add(digestOf(value, field.seed), offset);
   }
 
-  #term(kind: TermKind, value: string, offset: number): void {
-    const values = this.#terms.get(kind)!;
-    let growing = values.get(value);
-    if (!growing) {
-      growing = new GrowingOffsets();
-      values.set(value, growing);
-      this.#values++;
-    }
-    growing.add(offset);
+  #placeOf({ path, term, digest }: WalkedField): TermValues | DigestColumn {
+    if (term !== undefined) return this.#terms.of(term);
+    if (digest !== undefined) return this.#digests.get(digest)!;
+    return UNIQUE.has(path) ? this.#others : this.#terms.ofPath(path);
   }
 }
 

@@ -38,7 +38,7 @@ CREATE TABLE recent (
 ) STRICT;
 `;
 /** Raised whenever the file's content would be made differently: the terms of events and their encoding included. */
-const USER_VERSION = 6;
+const USER_VERSION = 7;
 const PAGE_BYTES = 8_192;
 
 /**

@@ -7,7 +7,7 @@ import { termBlocks } from './term-blocks.js';
 
 const PAGE = 512;
 /** Time after which events that are still being caught up with show in searches, in milliseconds. */
-const SHOW_MS = 250;
+const SHOW_MS = 1_000;
 
 interface StoredEntry {
   pos: number;

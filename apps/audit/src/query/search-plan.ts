@@ -1,6 +1,6 @@
-import { digestOf } from '../index/digests.js';
+import { digestOf, otherDigestOf } from '../index/digests.js';
 import { DICTIONARIES, type Dictionary } from '../index/facts.js';
-import { hasFields, namedValue } from '../index/field-values.js';
+import { type FieldFilter, hasFields, namedValue } from '../index/field-values.js';
 import type { IndexedEvent } from '../index/indexed-fields.js';
 import { intersect, NOTHING, type Offsets, unite } from '../index/offsets.js';
 import { wordsOf } from '../index/reason-words.js';
@@ -24,14 +24,14 @@ export function searchPlan(filters: ScopedFilters): SearchPlan {
   const digests: (readonly [kind: DigestKind, digest: number])[] = [];
   const terms: (readonly [kind: TermKind, value: string])[] = [];
   /** Fields that have no kind of their own: their more frequent values are terms, the others digests. */
-  const others: string[] = [];
+  const others: FieldFilter[] = [];
   const unsure = [...fields];
   if (session !== undefined) unsure.push({ path: 'session', value: session });
   for (const { path, value } of unsure) {
     const [term, digest] = [fieldTermOf(path), fieldDigestOf(path)];
     if (term !== undefined) terms.push([term, value]);
     else if (digest !== undefined) digests.push([digest, digestOf(value)]);
-    else others.push(namedValue({ path, value }));
+    else others.push({ path, value });
   }
   if (text !== undefined) for (const word of wordsOf(text)) terms.push(['word', word]);
   for (const kind of DICTIONARIES) {
@@ -48,7 +48,7 @@ export function searchPlan(filters: ScopedFilters): SearchPlan {
 interface Conditions {
   digests: readonly (readonly [DigestKind, number])[];
   terms: readonly (readonly [TermKind, string])[];
-  others: readonly string[];
+  others: readonly FieldFilter[];
   tenants: readonly string[] | undefined;
 }
 
@@ -65,8 +65,9 @@ function candidatesIn(segment: SearchedSegment, { digests, terms, others, tenant
     if (!set) return NOTHING;
     sets.push(set);
   }
-  for (const value of others) {
-    const [set, list] = [segment.find('field', value), segment.candidates('field', digestOf(value))];
+  for (const field of others) {
+    const set = segment.find('field', namedValue(field));
+    const list = segment.candidates('field', otherDigestOf(field.path, field.value));
     if (!set && list.length === 0) return NOTHING;
     sets.push(unite([...(set ? [set] : []), ...(list.length > 0 ? [{ list }] : [])]));
   }
