@@ -22,7 +22,11 @@ export function readUnaryMessage(stream: Readable, maxBytes: number): Promise<Bu
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let size = 0;
+    let settled = false;
     const refuse = (status: number, message: string): void => {
+      // Every stream closes once, the good ones too: an error with its stack is dear.
+      if (settled) return;
+      settled = true;
       stream.removeAllListeners('data');
       stream.resume();
       reject(new GrpcError(status, message));
@@ -34,12 +38,13 @@ export function readUnaryMessage(stream: Readable, maxBytes: number): Promise<Bu
         refuse(GRPC_STATUS.resourceExhausted, `a message of more than ${maxBytes} bytes`);
     });
     stream.once('end', () => {
-      const bytes = Buffer.concat(parts);
+      const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
       if (bytes.length < PREFIX_BYTES) return refuse(GRPC_STATUS.invalidArgument, 'no message');
       if (bytes[0] === 1) return refuse(GRPC_STATUS.unimplemented, 'compressed messages are not read');
       if (bytes[0] !== 0) return refuse(GRPC_STATUS.invalidArgument, 'not a frame of gRPC');
       if (bytes.readUInt32BE(1) !== bytes.length - PREFIX_BYTES)
         return refuse(GRPC_STATUS.invalidArgument, 'not exactly one message');
+      settled = true;
       resolve(bytes.subarray(PREFIX_BYTES));
     });
     stream.once('aborted', () => refuse(GRPC_STATUS.cancelled, 'the stream ended early'));
