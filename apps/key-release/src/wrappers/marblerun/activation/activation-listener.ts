@@ -101,8 +101,10 @@ export class ActivationListener implements OnApplicationBootstrap, OnModuleDestr
 
   private contextFor(name: string, done: (error: Error | null, context?: SecureContext) => void): void {
     try {
-      const deployment = this.deployments?.byHost(name);
-      done(null, this.contextOf((deployment?.authority ?? { marbleRoot: this.shown! }).marbleRoot));
+      const identity = this.deployments?.byHost(name)?.authority.marbleRoot ?? this.shown!;
+      // What the server shows anyway need not be put into the connection again.
+      if (identity === this.shown) done(null);
+      else done(null, this.contextOf(identity));
     } catch (error) {
       done(error as Error);
     }

@@ -43,17 +43,13 @@ export async function writeCertificate(content: CertificateContent, issuer: Issu
     derUnsigned(serial),
     issuer.algorithm,
     issuer.name,
-    derSequence(derTime(content.notBefore), derTime(content.notAfter)),
+    validity(content.notBefore, content.notAfter),
     content.subject,
     content.publicKey,
     derExplicit(
       3,
       derSequence(
-        ...(content.keyUsage === 0 ? [] : [extension(OID.keyUsage, keyUsage(content.keyUsage), true)]),
-        ...(content.extendedKeyUsage.length === 0
-          ? []
-          : [extension(OID.extendedKeyUsage, derSequence(...content.extendedKeyUsage.map(oid)))]),
-        extension(OID.basicConstraints, basicConstraints(content.authority), true),
+        usage(content),
         ...(content.authority
           ? [extension(OID.subjectKeyIdentifier, derOctetString(keyIdentifier(content.publicKey)))]
           : []),
@@ -93,6 +89,37 @@ function oid(dotted: string): Buffer {
 }
 const VERSION_3 = derExplicit(0, derUnsigned(Buffer.of(2)));
 const EMPTY_NAME = derSequence();
+
+/** Key usages and basic constraints: the same few bytes in one certificate after the other. */
+const usages = new Map<string, Buffer>();
+const MAX_USAGES = 64;
+
+function usage({ keyUsage: bits, extendedKeyUsage, authority }: CertificateContent): Buffer {
+  const name = `${bits} ${extendedKeyUsage.join()} ${authority ? authority.maxPathLength : '-'}`;
+  const known = usages.get(name);
+  if (known) return known;
+  const made = Buffer.concat([
+    ...(bits === 0 ? [] : [extension(OID.keyUsage, keyUsage(bits), true)]),
+    ...(extendedKeyUsage.length === 0
+      ? []
+      : [extension(OID.extendedKeyUsage, derSequence(...extendedKeyUsage.map(oid)))]),
+    extension(OID.basicConstraints, basicConstraints(authority), true),
+  ]);
+  if (usages.size < MAX_USAGES) usages.set(name, made);
+  return made;
+}
+
+/** The last one; certificates of one second with the same lifetime have it in common. */
+let lastValidity = { notBefore: NaN, notAfter: NaN, der: EMPTY_NAME };
+
+function validity(notBefore: Date, notAfter: Date): Buffer {
+  const seconds = (time: Date): number => Math.floor(time.getTime() / 1_000);
+  const wanted = { notBefore: seconds(notBefore), notAfter: seconds(notAfter) };
+  if (lastValidity.notBefore === wanted.notBefore && lastValidity.notAfter === wanted.notAfter)
+    return lastValidity.der;
+  lastValidity = { ...wanted, der: derSequence(derTime(notBefore), derTime(notAfter)) };
+  return lastValidity.der;
+}
 
 function extension(oid: Buffer, value: Buffer, critical = false): Buffer {
   return critical
