@@ -2,11 +2,13 @@ import { generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { connect, createSecureContext, type SecureContext } from 'node:tls';
+import { toPem } from '#pki';
 import { AdminClient } from '../../apps/cli/src/demo/admin-client.js';
 import { PAYMENTS } from '../../apps/cli/src/demo/demo-manifest.js';
 import { HttpsJson } from '../../apps/cli/src/demo/https-json.js';
 import { LocalDeployment, VAULT } from '../../apps/cli/src/up/deployment.js';
-import { asEnvironmentString, provision } from '../../test/gramine/reference-client.js';
+import { asEnvironmentString, REQUEST, RESPONSE } from '../../test/gramine/reference-client.js';
 import type { RaTlsIdentity } from '../../test/gramine/ra-tls-identity.js';
 import {
   certificateWith,
@@ -18,10 +20,9 @@ import {
   spkiOf,
   taggedEvidence,
 } from '../../test/ra-tls/certificate-builder.js';
-import { cpuSeconds } from '../measure/process-usage.js';
-import { median, percentile, round } from '../measure/statistics.js';
 import type { Load } from './main.js';
 import type { WrapperReport } from './report.js';
+import { eachOnce, medianOf, type Request, runThrough } from './request-load.js';
 
 const SECRET = 'A_SIMPLE_SECRET';
 const manifest = `siegel: v1
@@ -65,49 +66,40 @@ async function drive(deployment: LocalDeployment, { count, concurrency }: Load, 
 
   const warmUp = Math.min(200, count);
   say(`making ${count + warmUp} keys with certificates and quotes ...`);
-  const identities = Array.from({ length: count + warmUp }, () => newIdentity(deployment));
-  const latencies: number[] = [];
-  let failed = 0;
-  const worker = async (): Promise<void> => {
-    for (let identity = identities.pop(); identity; identity = identities.pop()) {
-      const started = performance.now();
-      try {
-        const { secret } = await provision(identity, { port: ports.gramine!, ca });
-        if (asEnvironmentString(secret) !== SECRET) failed++;
-      } catch (error) {
-        if (failed++ === 0) say(`first failure: ${(error as Error).message}`);
-      }
-      latencies.push(performance.now() - started);
-      if (latencies.length >= limit) return;
-    }
-  };
-  const all = (): Promise<unknown> => Promise.all(Array.from({ length: concurrency }, worker));
-  say('warming up ...');
-  let limit = warmUp;
-  await all();
-  limit = Infinity;
-  latencies.length = 0;
-  const left = identities.length;
-  const pids = { ...deployment.pids, client: process.pid } as Record<string, number>;
-  const before = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
-  const started = performance.now();
-  await all();
-  const seconds = (performance.now() - started) / 1_000;
-  return {
-    operation: 'handshakes',
-    count: left,
-    failed,
-    concurrency,
-    perSecond: round(left / seconds, 1),
-    p50Ms: round(percentile(latencies, 0.5)),
-    p99Ms: round(percentile(latencies, 0.99)),
-    cpuMs: Object.fromEntries(
-      Object.entries(pids).map(([name, pid]) => [
-        name,
-        round(((cpuSeconds(pid) - before[name]!) * 1_000) / left, 3),
-      ]),
-    ),
-  };
+  const requests = Array.from({ length: count + warmUp }, () =>
+    requestOf(newIdentity(deployment), ports.gramine!, ca),
+  );
+  const drive = { count, concurrency, warmUp };
+  return { ...(await runThrough(deployment, eachOnce(requests), drive, say)), operation: 'handshakes' };
+}
+
+/** Everything up to the connection is prepared, as in a client that has made its key, certificate and quotes. */
+function requestOf({ certificate, keys }: RaTlsIdentity, port: number, ca: string): Request {
+  const secureContext = createSecureContext({
+    ca,
+    cert: toPem('CERTIFICATE', certificate),
+    key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  });
+  return async () => asEnvironmentString(await askedSecret(secureContext, port)) === SECRET;
+}
+
+/** As `provision` of the reference client, without its look at the chain: the server is checked against the CA and by its name. */
+function askedSecret(secureContext: SecureContext, port: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', secureContext });
+    const parts: Buffer[] = [];
+    socket.once('secureConnect', () => socket.write(REQUEST));
+    socket.on('data', (part: Buffer) => parts.push(part));
+    socket.once('error', reject);
+    socket.once('close', () => {
+      const received = Buffer.concat(parts);
+      const head = RESPONSE.length + 4;
+      const whole = received.length >= head && received.subarray(0, RESPONSE.length).equals(RESPONSE);
+      if (!whole || received.length !== head + received.readUInt32BE(RESPONSE.length))
+        reject(new Error(`${received.length} bytes instead of an answer`));
+      else resolve(received.subarray(head));
+    });
+  });
 }
 
 function newIdentity({ world }: LocalDeployment): RaTlsIdentity {
@@ -127,7 +119,7 @@ function newIdentity({ world }: LocalDeployment): RaTlsIdentity {
 }
 
 /** What the protocol itself makes the service compute for each client; the pipeline's own signatures are not counted. */
-function forcedCryptography(rounds = 100): Pick<WrapperReport, 'cryptoFloorMs' | 'cryptoFloorParts'> {
+function forcedCryptography(): Pick<WrapperReport, 'cryptoFloorMs' | 'cryptoFloorParts'> {
   const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const bytes = randomBytes(10_000);
@@ -140,22 +132,5 @@ function forcedCryptography(rounds = 100): Pick<WrapperReport, 'cryptoFloorMs' |
     keyExchange: () => generateKeyPairSync('x25519'),
     quote: () => verify('sha256', bytes, p256.publicKey, byQuote),
   };
-  const parts = Object.fromEntries(
-    Object.entries(steps).map(([name, step]) => {
-      for (let warm = 0; warm < 10; warm++) step();
-      const samples = Array.from({ length: rounds }, () => {
-        const started = process.hrtime.bigint();
-        step();
-        return Number(process.hrtime.bigint() - started) / 1e6;
-      });
-      return [name, round(median(samples), 4)];
-    }),
-  );
-  return {
-    cryptoFloorMs: round(
-      Object.values(parts).reduce((sum, part) => sum + part, 0),
-      3,
-    ),
-    cryptoFloorParts: parts,
-  };
+  return medianOf(steps);
 }
