@@ -14,6 +14,7 @@ export {
 export { ConfigurationModule } from './config/module.js';
 export { connectNats, NATS_CONNECTION } from './nats/connection.js';
 export { NatsModule } from './nats/module.js';
+export { isRevisionConflict } from './nats/revision-conflict.js';
 export { NatsRequestError, NatsRequests, type RequestFailure } from './nats/requests.js';
 export { NatsResponder, NO_ANSWER, RESPONDER_LIMITS, type ResponderLimits } from './nats/responder.js';
 export { createPino, ServiceLogger } from './logging/logger.js';

@@ -1,5 +1,6 @@
 import { BUCKETS, SiegelError } from '#contracts';
-import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { isRevisionConflict } from '#platform';
+import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 
@@ -77,17 +78,11 @@ const valueOf = (entry: KvEntry): StoredValue => ({
   ...(entry.operation === 'PUT' ? { text: entry.string() } : {}),
 });
 
-const CONFLICTS: readonly number[] = [
-  JetStreamApiCodes.StreamWrongLastSequence,
-  JetStreamApiCodes.StreamWrongLastSequenceUnknown,
-];
-
 async function answered<T>(operation: Promise<T>): Promise<T> {
   try {
     return await operation;
   } catch (cause) {
-    if (cause instanceof JetStreamApiError && CONFLICTS.includes(cause.code))
-      throw new SiegelError('MANIFEST_CONFLICT', { cause });
+    if (isRevisionConflict(cause)) throw new SiegelError('MANIFEST_CONFLICT', { cause });
     throw new SiegelError('STORE_UNAVAILABLE', {
       detail: 'the manifest store did not answer',
       reason: { code: 'MANIFEST_STORE_UNAVAILABLE', message: (cause as Error).message.slice(0, 300) },

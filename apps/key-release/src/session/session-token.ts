@@ -1,10 +1,11 @@
-import { CollateralSummary, QuoteClaims, SiegelError } from '#contracts';
+import { SiegelError } from '#contracts';
 import { type BindingConvention, BINDINGS } from '#evidence';
 import { PkiError, PublicKey, SigningKeys, signJwt, verifyJwt } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { signerRefusal } from '../pipeline/vault-refusals.js';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../environment.js';
+import { AttestedSession } from './attested-session.js';
 
 export const TOKEN_KEYS = Symbol('TOKEN_KEYS');
 
@@ -16,29 +17,13 @@ export interface TokenKind {
 const ATTESTATION: TokenKind = { typ: 'siegel-attestation+jwt', audience: 'siegel' };
 const MAX_TOKEN_BYTES = 8 * 1024;
 
-/** What the token says of the session beside the registered claims; enough to decide a later release without a second quote. */
-const SiegelClaims = z.object({
+/** What the token says of the session beside the registered claims. */
+const SiegelClaims = AttestedSession.extend({
   session: z.string(),
   tenant: z.string(),
   workload: z.string(),
-  protocol: z.string(),
-  binding: z.string(),
-  challenge: z.boolean(),
-  manifest: z.object({ version: z.number().int(), digest: z.string() }),
-  simulated: z.boolean(),
-  evidence: z.string(),
-  claims: QuoteClaims,
   /** What the evidence claimed besides, as hex by name (AttestationInput.customClaims). */
   customClaims: z.record(z.string(), z.string()).optional(),
-  collateral: CollateralSummary.optional(),
-  /** Of the attestation, in milliseconds since 1970. */
-  startedAt: z.number().int().optional(),
-  /** No token of the session lives longer, in milliseconds since 1970. */
-  endsAt: z.number().int().optional(),
-  /** What the platform's continuous appraisal goes by, as in the verdict. */
-  appraisalKey: z.string().optional(),
-  /** When the TCB status in `claims` was found, in milliseconds since 1970. */
-  appraisedAt: z.number().int().optional(),
 });
 export type SessionClaims = z.infer<typeof SiegelClaims> & {
   readonly tokenId: string;

@@ -1,6 +1,6 @@
 import { BUCKETS, SiegelError } from '#contracts';
-import { NATS_CONNECTION } from '#platform';
-import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { isRevisionConflict, NATS_CONNECTION } from '#platform';
+import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
@@ -44,8 +44,7 @@ export class FirstUses implements OnApplicationBootstrap {
       await kv.create(key, records.seal(key, { user }));
       return true;
     } catch (cause) {
-      if (!(cause instanceof JetStreamApiError) || !TAKEN.includes(cause.code))
-        throw unavailable((cause as Error).message, cause);
+      if (!isRevisionConflict(cause)) throw unavailable((cause as Error).message, cause);
     }
     try {
       const entry = await kv.get(key);
@@ -56,11 +55,6 @@ export class FirstUses implements OnApplicationBootstrap {
     }
   }
 }
-
-const TAKEN: readonly number[] = [
-  JetStreamApiCodes.StreamWrongLastSequence,
-  JetStreamApiCodes.StreamWrongLastSequenceUnknown,
-];
 
 const unavailable = (message: string, cause: unknown): SiegelError =>
   new SiegelError('STORE_UNAVAILABLE', {

@@ -1,5 +1,6 @@
 import type { AuditEmitter } from '#emitter';
 import { SiegelError } from '#contracts';
+import { RefusalAllowance } from '#platform';
 import { Inject, Injectable } from '@nestjs/common';
 import { AUDIT_EMITTER } from '../../../audit/audit.module.js';
 import type { SconeError } from '../scone-error.js';
@@ -10,14 +11,13 @@ const LOGGED_PER_SECOND = 100;
 /** Logs refusals. Above the rate requests are answered 429: a flood of garbage must not become a flood of events. */
 @Injectable()
 export class Refusals {
-  private left = LOGGED_PER_SECOND;
-  private refilledAt = performance.now();
+  private readonly allowance = new RefusalAllowance(LOGGED_PER_SECOND);
 
   constructor(@Inject(AUDIT_EMITTER) private readonly audit: AuditEmitter) {}
 
   /** @throws SiegelError RATE_LIMITED, or where the log does not answer */
   async record(tenant: string, operation: string, refusal: SconeError, client: SconeClient): Promise<void> {
-    if (!this.take()) throw new SiegelError('RATE_LIMITED');
+    if (!this.allowance.take()) throw new SiegelError('RATE_LIMITED');
     const { session } = refusal;
     await this.audit.record({
       tenant,
@@ -31,15 +31,5 @@ export class Refusals {
         source: client.source.slice(0, 64),
       },
     });
-  }
-
-  private take(): boolean {
-    const now = performance.now();
-    const refilled = ((now - this.refilledAt) / 1_000) * LOGGED_PER_SECOND;
-    this.left = Math.min(LOGGED_PER_SECOND, this.left + refilled);
-    this.refilledAt = now;
-    if (this.left < 1) return false;
-    this.left--;
-    return true;
   }
 }

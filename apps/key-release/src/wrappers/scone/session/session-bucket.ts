@@ -1,5 +1,6 @@
 import { BUCKETS, SiegelError } from '#contracts';
-import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { isRevisionConflict } from '#platform';
+import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { HighWaterMarks } from '../../../manifests/high-water.js';
@@ -101,16 +102,11 @@ class LostRace extends Error {
   override readonly name = 'LostRace';
 }
 
-const CONFLICTS: readonly number[] = [
-  JetStreamApiCodes.StreamWrongLastSequence,
-  JetStreamApiCodes.StreamWrongLastSequenceUnknown,
-];
-
 async function answered<T>(operation: Promise<T>): Promise<T> {
   try {
     return await operation;
   } catch (cause) {
-    if (cause instanceof JetStreamApiError && CONFLICTS.includes(cause.code)) throw new LostRace();
+    if (isRevisionConflict(cause)) throw new LostRace();
     throw unavailable((cause as Error).message.slice(0, 300), cause);
   }
 }

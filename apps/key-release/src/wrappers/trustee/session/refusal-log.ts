@@ -1,4 +1,5 @@
 import { asSiegelError, SiegelError } from '#contracts';
+import { RefusalAllowance } from '#platform';
 import { Injectable } from '@nestjs/common';
 import { ReleasePipeline } from '../../../pipeline/release-pipeline.js';
 import { TRUSTEE_PROTOCOL } from '../attest/names.js';
@@ -11,8 +12,7 @@ const LOGGED_PER_SECOND = 100;
  */
 @Injectable()
 export class RefusalLog {
-  private left = LOGGED_PER_SECOND;
-  private refilledAt = performance.now();
+  private readonly allowance = new RefusalAllowance(LOGGED_PER_SECOND);
 
   constructor(private readonly pipeline: ReleasePipeline) {}
 
@@ -31,16 +31,6 @@ export class RefusalLog {
 
   /** Before a refusal is logged. @throws SiegelError RATE_LIMITED */
   admit(): void {
-    if (!this.take()) throw new SiegelError('RATE_LIMITED');
-  }
-
-  private take(): boolean {
-    const now = performance.now();
-    const refilled = ((now - this.refilledAt) / 1_000) * LOGGED_PER_SECOND;
-    this.left = Math.min(LOGGED_PER_SECOND, this.left + refilled);
-    this.refilledAt = now;
-    if (this.left < 1) return false;
-    this.left--;
-    return true;
+    if (!this.allowance.take()) throw new SiegelError('RATE_LIMITED');
   }
 }

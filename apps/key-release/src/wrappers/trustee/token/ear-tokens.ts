@@ -1,9 +1,9 @@
-import { CollateralSummary, QuoteClaims } from '#contracts';
 import { isPkiError, type SigningKeys, signJws, verifyJws } from '#pki';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { KEY_RELEASE_ENVIRONMENT, type KeyReleaseEnvironment } from '../../../environment.js';
 import { signerRefusal } from '../../../pipeline/vault-refusals.js';
+import { AttestedSession } from '../../../session/attested-session.js';
 import { type SessionClaims, TOKEN_KEYS } from '../../../session/session-token.js';
 import { TeeKey } from '../attest/tee-key.js';
 import { KbsError } from '../protocol/kbs-error.js';
@@ -18,21 +18,6 @@ const ISSUER = 'CoCo-Attestation-Service';
 const TYP = 'JWT';
 const MAX_TOKEN_CHARACTERS = 12 * 1024;
 
-/** What a later read is decided by, whoever shows the token. */
-const Attested = z.object({
-  protocol: z.string(),
-  binding: z.string(),
-  challenge: z.boolean(),
-  manifest: z.object({ version: z.number().int(), digest: z.string() }),
-  simulated: z.boolean(),
-  evidence: z.string(),
-  claims: QuoteClaims,
-  collateral: CollateralSummary.optional(),
-  startedAt: z.number().int().optional(),
-  endsAt: z.number().int().optional(),
-  appraisalKey: z.string().optional(),
-  appraisedAt: z.number().int().optional(),
-});
 const OwnClaims = z.object({
   iss: z.string(),
   session: z.string(),
@@ -40,7 +25,8 @@ const OwnClaims = z.object({
   workload: z.string(),
   version: z.enum(PROTOCOL_VERSIONS),
   simulated: z.boolean(),
-  attested: Attested.optional(),
+  /** What a later read is decided by, whoever shows the token. */
+  attested: AttestedSession.optional(),
 });
 const Payload = z.object({
   eat_profile: z.literal(PROFILE),
@@ -169,7 +155,7 @@ export class EarTokens {
 }
 
 /** Without what stands elsewhere in the token. */
-function kept(attested: SessionClaims): z.infer<typeof Attested> {
+function kept(attested: SessionClaims): z.infer<typeof AttestedSession> {
   const {
     tokenId: _id,
     expiresAt: _expiry,
