@@ -6,7 +6,7 @@ export const SCONE_SESSION_LIMITS = {
   /** Size of the text in UTF-8, the bound of every policy document. */
   bytes: DOCUMENT_LIMITS.bytes,
   /** Pieces of syntax; tighter than for other documents, because the enclave's clients upload sessions themselves. */
-  lexemes: 20_000,
+  lexemes: 12_000,
 } as const;
 
 /** A session of SCONE's language 0.3, read and checked; names as in the language. Source: reference/commercial.md §2.1. */
