@@ -77,7 +77,10 @@ const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly string[]>> = {
 /** RFC 7638, SHA-256, base64url; undefined for what is no public key. */
 export function thumbprintOf(jwk: unknown): string | undefined {
   const members = (jwk ?? {}) as Record<string, unknown>;
-  const names = typeof members['kty'] === 'string' ? THUMBPRINT_MEMBERS[members['kty']] : undefined;
+  const { kty } = members;
+  // The peer may have chosen the text: it must not find what every object inherits.
+  const names =
+    typeof kty === 'string' && Object.hasOwn(THUMBPRINT_MEMBERS, kty) ? THUMBPRINT_MEMBERS[kty] : undefined;
   if (names === undefined || names.some((name) => typeof members[name] !== 'string')) return undefined;
   const canonical = JSON.stringify(Object.fromEntries(names.map((name) => [name, members[name]])));
   return createHash('sha256').update(canonical).digest('base64url');

@@ -8,8 +8,9 @@ export interface IdentityRequirements {
   readonly isvProdId?: number;
   readonly minIsvSvn?: number;
   readonly mrtd?: readonly string[];
-  /** Workloads of Siegel's manifest; only its own tokens name them. */
+  /** Workloads of Siegel's manifest; only its own tokens name them. Another tenant may have one of the same name. */
   readonly workload?: readonly string[];
+  /** Default, where a workload is named: `default`, the tenant of a deployment without others. */
   readonly tenant?: string;
 }
 
@@ -27,6 +28,7 @@ export interface PlatformRequirements {
 
 export type Requirements = { readonly identity: IdentityRequirements } & PlatformRequirements;
 
+const DEFAULT_TENANT = 'default';
 const DEFAULT_STATUSES = ['UpToDate', 'SWHardeningNeeded'];
 
 /** @throws RelyingPartyError REQUIREMENTS_INCOMPLETE: whoever names no enclave would believe all of them */
@@ -46,7 +48,8 @@ export function checkFacts(facts: AttestedFacts, requirements: Requirements): vo
   oneOf('MRSIGNER_REFUSED', facts.mrsigner, lower(identity.mrsigner));
   oneOf('MRTD_REFUSED', facts.mrtd, lower(identity.mrtd));
   oneOf('WORKLOAD_REFUSED', facts.workload, identity.workload);
-  if (identity.tenant !== undefined) oneOf('WORKLOAD_REFUSED', facts.tenant, [identity.tenant]);
+  const tenant = identity.tenant ?? (identity.workload === undefined ? undefined : DEFAULT_TENANT);
+  if (tenant !== undefined) oneOf('WORKLOAD_REFUSED', facts.tenant, [tenant]);
   if (identity.isvProdId !== undefined && facts.isvProdId !== identity.isvProdId)
     throw new RelyingPartyError('PRODUCT_REFUSED', is(facts.isvProdId));
   if (identity.minIsvSvn !== undefined && !(facts.isvSvn !== undefined && facts.isvSvn >= identity.minIsvSvn))

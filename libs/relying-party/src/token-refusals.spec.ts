@@ -113,6 +113,16 @@ describe('refused', () => {
     ['one that ends before it begins', 'LIFETIME_REFUSED', () => judge(maaToken({ claims: { exp: IAT } }))],
     ['no expiry', 'CLAIM_MISSING', () => judge(maaToken({ claims: { exp: undefined } }))],
     ['an expiry as text', 'CLAIM_MALFORMED', () => judge(maaToken({ claims: { exp: String(IAT + 600) } }))],
+    [
+      'any age where the greatest one is no number',
+      'TOKEN_TOO_OLD',
+      () => judge(maaToken(), { maxAgeSeconds: Number.NaN }),
+    ],
+    [
+      'any lifetime where the greatest one is no number',
+      'LIFETIME_REFUSED',
+      () => judge(maaToken(), { maxLifetimeSeconds: Number.NaN }),
+    ],
     ['an unreadable clock', 'CLOCK_INVALID', () => judge(maaToken(), { now: new Date(Number.NaN) })],
     ['a skew of a day', 'CLOCK_INVALID', () => judge(maaToken(), { clockSkewSeconds: 86_400 })],
     ['another audience', 'AUDIENCE_REFUSED', () => judge(siegelToken({ claims: { aud: 'other' } }))],
@@ -164,6 +174,18 @@ describe('refused', () => {
       'another tenant',
       'WORKLOAD_REFUSED',
       () => judge(siegelToken(), { identity: { workload: ['payments'], tenant: 'x' } }),
+    ],
+    [
+      "another tenant's workload of the same name, where no tenant is named",
+      'WORKLOAD_REFUSED',
+      () => {
+        const { siegel } = JSON.parse(Buffer.from(siegelToken().split('.')[1]!, 'base64url').toString()) as {
+          siegel: object;
+        };
+        return judge(siegelToken({ claims: { siegel: { ...siegel, tenant: 'x' } } }), {
+          identity: { workload: ['payments'] },
+        });
+      },
     ],
     ['a debug enclave', 'DEBUG_REFUSED', () => judge(siegelToken({ claims: inner({ debug: true }) }))],
     [
@@ -218,6 +240,11 @@ describe('refused', () => {
         }),
     ],
     ['shorter report data', 'BINDING_MISMATCH', () => judge(maaToken(), { binding: { reportData: 'ab' } })],
+    ...['constructor', '__proto__', 'none'].map((kty): [string, RelyingPartyErrorCode, () => unknown] => [
+      `a key of the kind ${kty}`,
+      'BINDING_MISMATCH',
+      () => judge(maaToken({ claims: { 'x-ms-runtime': { keys: [{ kty }] } } })),
+    ]),
     [
       'no key in the token',
       'CLAIM_MISSING',

@@ -100,9 +100,11 @@ function checkTimes(kind: TokenKind, claims: Members, expectations: Expectations
   const nbf = timeIn(claims, 'nbf', false) ?? iat;
   if (now >= exp + skew) throw new RelyingPartyError('TOKEN_EXPIRED');
   if (now < nbf - skew || now < iat - skew) throw new RelyingPartyError('TOKEN_NOT_YET_VALID');
-  if (exp <= iat || exp - iat > (expectations.maxLifetimeSeconds ?? LIFETIMES[kind]))
+  // Put so that a limit which is no number refuses.
+  if (exp <= iat || !(exp - iat <= (expectations.maxLifetimeSeconds ?? LIFETIMES[kind])))
     throw new RelyingPartyError('LIFETIME_REFUSED', `${exp - iat} seconds.`);
-  if (now - iat > (expectations.maxAgeSeconds ?? 900) + skew) throw new RelyingPartyError('TOKEN_TOO_OLD');
+  if (!(now - iat <= (expectations.maxAgeSeconds ?? 900) + skew))
+    throw new RelyingPartyError('TOKEN_TOO_OLD');
   return { issuedAt: new Date(iat * 1_000), expiresAt: new Date(exp * 1_000) };
 }
 

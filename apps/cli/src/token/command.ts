@@ -58,7 +58,7 @@ export function registerToken(program: Command, session: Session): void {
     .option('--min-isvsvn <number>', 'its least security version')
     .option('--mrtd <hex>', 'accepted measurement of a TD', several, none)
     .option('--workload <name>', "accepted workload (Siegel's own tokens)", several, none)
-    .option('--tenant <name>', 'its tenant')
+    .option('--tenant <name>', 'its tenant (default, with --workload: default)')
     .option('--audience <name>', "audience (default: siegel for Siegel's own tokens, none for the others)")
     .option('--tcb <status>', 'accepted TCB status (default: UpToDate and SWHardeningNeeded)', several, none)
     .option('--unstated-tcb', "also accept tokens without TCB status, as Microsoft's for SGX")
