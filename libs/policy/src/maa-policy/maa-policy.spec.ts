@@ -133,6 +133,7 @@ describe('parsing', () => {
     ['version=1.0;\nauthorizationrules{ => allow(); };', 'MAA_POLICY_SYNTAX', 2],
     ['version=1.0;\nauthorizationrules{ => issue(type="a", value=1); };', 'MAA_POLICY_SYNTAX', 2],
     ['version=1.0; authorizationrules{}; authorizationrules{};', 'MAA_POLICY_SYNTAX', 1],
+    ['version=1.0; authorizationrules{}; constructor{};', 'MAA_POLICY_SYNTAX', 1],
     ['version=1.0; authorizationrules{ [type==x] => permit(); };', 'MAA_POLICY_SYNTAX', 1],
     ['version=1.0; authorizationrules{ [kind=="x"] => permit(); };', 'MAA_POLICY_SYNTAX', 1],
     ['version=1.0; authorizationrules{ [issuer=="Me"] => permit(); };', 'MAA_POLICY_SYNTAX', 1],

@@ -59,7 +59,8 @@ class Parser {
     const found: Partial<Record<Section, MaaRule[]>> = {};
     while (this.peek().kind !== 'end') {
       const token = this.next();
-      const name = SECTIONS[token.text.toLowerCase() as keyof typeof SECTIONS] as Section | undefined;
+      const word = token.text.toLowerCase();
+      const name = Object.hasOwn(SECTIONS, word) ? SECTIONS[word as keyof typeof SECTIONS] : undefined;
       if (token.kind !== 'word' || name === undefined)
         throw this.fault(token, 'MAA_POLICY_SYNTAX', 'expected authorizationrules or issuancerules');
       if (found[name] !== undefined)
