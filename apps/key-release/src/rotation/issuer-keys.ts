@@ -7,6 +7,8 @@ const TIMEOUT_MS = 5_000;
 const FRESH_MS = 3_600_000;
 /** An unknown kid asks for the keys again no more often than that, whoever sends it. */
 const AGAIN_MS = 30_000;
+/** Nor is an issuer that failed asked again any sooner. */
+const FAILED_MS = 5_000;
 
 const KeySet = z.object({
   keys: z.array(z.looseObject({ kty: z.string(), kid: z.string().max(256).optional() })).max(64),
@@ -16,6 +18,7 @@ const KeySet = z.object({
 export class IssuerKeys {
   private keys = new Map<string, VerificationKey>();
   private fetchedAt = -Infinity;
+  private failed: { readonly at: number; readonly error: Error } | undefined;
   private fetching: Promise<void> | undefined;
 
   constructor(
@@ -26,16 +29,23 @@ export class IssuerKeys {
 
   /** The key of a token's kid. @throws Error when the keys cannot be had and none is known */
   async find(kid: string): Promise<VerificationKey | undefined> {
-    const age = Date.now() - this.fetchedAt;
+    const now = Date.now();
+    const age = now - this.fetchedAt;
     if (age > FRESH_MS || (!this.keys.has(kid) && age > AGAIN_MS)) {
-      this.fetching ??= this.fetch().finally(() => (this.fetching = undefined));
-      try {
-        await this.fetching;
-      } catch (error) {
-        if (!this.keys.has(kid)) throw error;
-      }
+      if (this.failed === undefined || now - this.failed.at > FAILED_MS)
+        await (this.fetching ??= this.tryToFetch().finally(() => (this.fetching = undefined)));
+      if (this.failed !== undefined && !this.keys.has(kid)) throw this.failed.error;
     }
     return this.keys.get(kid);
+  }
+
+  private async tryToFetch(): Promise<void> {
+    try {
+      await this.fetch();
+      this.failed = undefined;
+    } catch (error) {
+      this.failed = { at: Date.now(), error: error as Error };
+    }
   }
 
   private async fetch(): Promise<void> {
