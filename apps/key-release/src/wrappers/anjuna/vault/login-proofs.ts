@@ -1,7 +1,7 @@
 import { BUCKETS, SiegelError } from '#contracts';
 import { ReplayCache, type ReplayStore, type ReplayVerdict } from '#pki';
-import { NATS_CONNECTION } from '#platform';
-import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { isRevisionConflict, NATS_CONNECTION } from '#platform';
+import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
@@ -47,16 +47,11 @@ export class LoginProofs implements ReplayStore, OnApplicationBootstrap {
       await this.kv.create(hash('sha256', id, 'hex'), '');
       return 'fresh';
     } catch (cause) {
-      if (cause instanceof JetStreamApiError && TAKEN.includes(cause.code)) return 'replayed';
+      if (isRevisionConflict(cause)) return 'replayed';
       throw unavailable((cause as Error).message, cause);
     }
   }
 }
-
-const TAKEN: readonly number[] = [
-  JetStreamApiCodes.StreamWrongLastSequence,
-  JetStreamApiCodes.StreamWrongLastSequenceUnknown,
-];
 
 const unavailable = (message: string, cause: unknown): SiegelError =>
   new SiegelError('STORE_UNAVAILABLE', {
