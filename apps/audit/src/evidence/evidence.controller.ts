@@ -97,9 +97,11 @@ export class EvidenceController {
   @HttpCode(204)
   @ApiOperation({ summary: 'Remove evidence before its time; that it was removed is an event' })
   async erase(@Param('sha256') sha256: string, @Caller() caller: Principal): Promise<void> {
-    const { events } = await this.named(sha256, caller, 'evidence.erase');
+    const { events, more } = await this.named(sha256, caller, 'evidence.erase');
     // Evidence is shared by all events that name it: whoever erases must be admin of all their tenants.
     for (const event of events) caller.require('evidence.erase', tenantOf(event));
+    // Of those that were not looked at nobody knows the tenant.
+    if (more && caller.tenantsFor('evidence.erase') !== 'all') throw new SiegelError('ADMIN_FORBIDDEN');
     const retention = this.required();
     if (!(await retention.info(sha256))) throw this.gone();
     // Logged first: an erasure that fails behind its event can be repeated, one without an event would be silent.
