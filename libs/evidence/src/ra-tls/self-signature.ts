@@ -48,7 +48,10 @@ export function checkSelfSignature(certificate: CarrierCertificate, allowSha1: b
 function supportedKey(spki: Buffer): KeyObject {
   let key: KeyObject;
   try {
-    key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    // As PEM: Node probes an object with bytes for being a key already, which costs as much as the import itself.
+    key = createPublicKey(
+      `-----BEGIN PUBLIC KEY-----\n${spki.toString('base64')}\n-----END PUBLIC KEY-----\n`,
+    );
   } catch (error) {
     throw new EvidenceError('CERTIFICATE_KEY_UNSUPPORTED', 'it is no key', { cause: error });
   }
