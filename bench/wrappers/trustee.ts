@@ -92,7 +92,8 @@ async function withClients(
     ports: { nats: 0, release: 0, verifier: 0, audit: 0, trustee: 0 },
     tenant: 'default',
     logLevel: 'warn',
-    environment: { SIEGEL_TRUSTEE_TLS: 'false' },
+    // Every handshake leaves a session until it expires; by default 10,000 are taken.
+    environment: { SIEGEL_TRUSTEE_TLS: 'false', SIEGEL_TRUSTEE_MAX_SESSIONS: '200000' },
     progress: say,
   });
   const clients: QuickKbsClient[] = [];
