@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createServer, type Server } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { IssuerKeys } from './issuer-keys.js';
 
 let server: Server;
@@ -17,7 +16,9 @@ beforeEach(async () => {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   keys = new IssuerKeys(`https://127.0.0.1:${(server.address() as AddressInfo).port}/keys`, undefined);
 });
-afterEach(() => server.close());
+afterEach(() => {
+  server.close();
+});
 
 describe('keys of an issuer that fails', () => {
   it('are asked for once, however many tokens come, one after another or together', async () => {
