@@ -8,7 +8,7 @@ import { round } from '../measure/statistics.js';
 import type { GeneratedLog } from './generated-events.js';
 import { generateLog } from './generated-log.js';
 import { appendLoad, pacedLoad, proofLoad } from './load.js';
-import { ask, latenciesOf, searches, summaries } from './questions.js';
+import { ask, floor, latenciesOf, searches, summaries } from './questions.js';
 import { rebuildIndex, settled } from './settling.js';
 
 /** Targets on two cores: events per second with durable promises, searches and proofs in milliseconds. */
@@ -28,7 +28,7 @@ export async function run(args: readonly string[]): Promise<number> {
       events: { type: 'string', default: '100000' },
       append: { type: 'string', default: '50000' },
       'in-flight': { type: 'string', default: '256' },
-      queries: { type: 'string', default: '25' },
+      queries: { type: 'string', default: '100' },
       keep: { type: 'string' },
       unsigned: { type: 'boolean', default: false },
       postgres: { type: 'string' },
@@ -74,7 +74,7 @@ export async function run(args: readonly string[]): Promise<number> {
     await settled(deployment);
     say(`every question ${queries} times`);
     const found = await ask(deployment, searches(log), (query) => `/v1/events?limit=50&${query}`, queries);
-    const summed = await ask(deployment, summaries(log), (query) => `/v1/events/${query}`, queries);
+    const summed = await ask(deployment, summaries(log), (query) => `/v1/events/${query}`, queries / 4);
     const { size } = peekCheckpoint(await (await deployment.get('/v1/log/checkpoint')).text());
     const proofs = await proofLoad(deployment, size, 500);
     const perEvent = (seconds: number): number => round((seconds * 1e6) / append, 1);
@@ -91,6 +91,7 @@ export async function run(args: readonly string[]): Promise<number> {
       query: { ...found.all, byQuestion: found.byQuestion },
       summary: { ...summed.all, byQuestion: summed.byQuestion },
       proof: latenciesOf(proofs),
+      floor: await floor(deployment, 500),
       bytesPerEvent: {
         log: Math.round(bytes(deployment.state, /^log\.db/) / size),
         index: Math.round(bytes(deployment.state, /^index\.db/) / size),

@@ -68,6 +68,9 @@ export interface Latencies {
   p99Ms: number;
 }
 
+/** Rounds that are not counted: connections, caches and compiled code are as they are in a service that runs. */
+const WARMING = 3;
+
 /** Asks every question `count` times over HTTP, one after the other and in turn. */
 export async function ask(
   deployment: AuditDeployment,
@@ -76,16 +79,27 @@ export async function ask(
   count: number,
 ): Promise<{ all: Latencies; byQuestion: Record<string, Latencies> }> {
   const latencies = new Map<string, number[]>(Object.keys(questions).map((name) => [name, []]));
-  for (let i = 0; i < count; i++)
+  for (let i = -WARMING; i < count; i++)
     for (const [name, question] of Object.entries(questions)) {
       const sent = performance.now();
-      await deployment.json(pathOf(question(i)));
-      latencies.get(name)!.push(performance.now() - sent);
+      await deployment.json(pathOf(question(i + WARMING)));
+      if (i >= 0) latencies.get(name)!.push(performance.now() - sent);
     }
   return {
     all: latenciesOf([...latencies.values()].flat()),
     byQuestion: Object.fromEntries([...latencies].map(([name, list]) => [name, latenciesOf(list)])),
   };
+}
+
+/** What a request costs that asks nothing: HTTP, this client, and whatever else the machine is doing. */
+export async function floor(deployment: AuditDeployment, count: number): Promise<Latencies> {
+  const latencies: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const sent = performance.now();
+    await (await deployment.get('/health/live')).text();
+    latencies.push(performance.now() - sent);
+  }
+  return latenciesOf(latencies);
 }
 
 export const latenciesOf = (list: readonly number[]): Latencies => ({

@@ -95,6 +95,12 @@ export class DigestColumn {
   }
 }
 
+const KINDS = 64;
+
+/** Where the block is, of the segment that begins behind `above`; exact up to half a trillion events. */
+export const digestBlockId = (above: number, kind: number, bucket: number): number =>
+  (above * KINDS + kind) * BUCKETS + bucket;
+
 /** The block that a digest is in, if it is there. */
 export const bucketOf = (digest: number): number => Math.floor(digest / 2 ** 32);
 

@@ -15,22 +15,21 @@ CREATE TABLE segments (
   last_time INTEGER NOT NULL,
   times BLOB NOT NULL
 ) STRICT;
--- Which of a segment's events have a value, by kind (term-kinds.ts) and value (term-blocks.ts).
+-- Which of a segment's events have a value, by kind (term-kinds.ts) and value (term-blocks.ts). Blocks are not part of a
+-- key: a B-tree with such keys would have a few to a page, and many pages on the way to each.
 CREATE TABLE terms (
+  id INTEGER PRIMARY KEY,
   segment INTEGER NOT NULL,
   kind INTEGER NOT NULL,
   first BLOB NOT NULL,
-  block BLOB NOT NULL,
-  PRIMARY KEY (segment, kind, first)
-) STRICT, WITHOUT ROWID;
--- The same for values that are almost unique, by 40 bits of a digest (digests.ts).
+  block BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX terms_first ON terms (segment, kind, first);
+-- The same for values that are almost unique, by 40 bits of a digest; for the id see digestBlockId (digests.ts).
 CREATE TABLE digests (
-  segment INTEGER NOT NULL,
-  kind INTEGER NOT NULL,
-  bucket INTEGER NOT NULL,
-  block BLOB NOT NULL,
-  PRIMARY KEY (segment, kind, bucket)
-) STRICT, WITHOUT ROWID;
+  id INTEGER PRIMARY KEY,
+  block BLOB NOT NULL
+) STRICT;
 -- What is behind the last sealed segment, page by page (recent-page.ts): readers keep it in memory.
 CREATE TABLE recent (
   last INTEGER PRIMARY KEY,
@@ -38,7 +37,7 @@ CREATE TABLE recent (
 ) STRICT;
 `;
 /** Raised whenever the file's content would be made differently: the terms of events and their encoding included. */
-const USER_VERSION = 7;
+const USER_VERSION = 8;
 const PAGE_BYTES = 8_192;
 
 /**

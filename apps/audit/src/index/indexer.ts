@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { digestBlockId } from './digests.js';
 import { HotSegment, type PageMark } from './hot-segment.js';
 import { MAX_SEGMENT } from './offsets.js';
 import { decodePage, encodePage } from './recent-page.js';
@@ -44,9 +45,7 @@ export class Indexer {
       'INSERT INTO segments (above, last, first_time, last_time, times) VALUES (?, ?, ?, ?, ?)',
     );
     this.#insertTerm = index.prepare('INSERT INTO terms (segment, kind, first, block) VALUES (?, ?, ?, ?)');
-    this.#insertDigest = index.prepare(
-      'INSERT INTO digests (segment, kind, bucket, block) VALUES (?, ?, ?, ?)',
-    );
+    this.#insertDigest = index.prepare('INSERT INTO digests (id, block) VALUES (?, ?)');
     this.#insertRecent = index.prepare('INSERT INTO recent (last, page) VALUES (?, ?)');
     this.#hot = this.#reload();
     this.#written = this.#hot.mark();
@@ -98,7 +97,7 @@ export class Indexer {
         this.#insertTerm.run(above, number, first, block);
     for (const [number, kind] of DIGEST_KINDS.entries())
       for (const { bucket, block } of hot.digests(kind).blocks())
-        this.#insertDigest.run(above, number, bucket, block);
+        this.#insertDigest.run(digestBlockId(above, number, bucket), block);
     this.index.exec('DELETE FROM recent; COMMIT');
     this.#hot = new HotSegment(last, this.limit);
     this.#written = this.#hot.mark();

@@ -11,27 +11,36 @@ export type Offsets = { readonly list: ArrayLike<number> } | { readonly bits: Ui
 
 export const NOTHING: Offsets = { list: [] };
 
+const FIRST_ROOM = 4;
+
 /** A set that grows at its end. */
 export class GrowingOffsets {
-  #list: number[] | undefined = [];
+  #list: Uint16Array | undefined = new Uint16Array(FIRST_ROOM);
   #bits: Uint32Array | undefined;
+  #count = 0;
   #last = -1;
 
   /** Adds an offset that is not below the last one; the last one again changes nothing. */
   add(offset: number): void {
     if (offset === this.#last) return;
     this.#last = offset;
-    if (this.#bits) this.#bits[offset >>> 5]! |= 1 << (offset & 31);
-    else {
-      this.#list!.push(offset);
-      if (this.#list!.length <= MAX_LISTED) return;
+    if (!this.#bits && this.#count === MAX_LISTED) {
       this.#bits = bitsOf({ list: this.#list! });
       this.#list = undefined;
+    }
+    if (this.#bits) this.#bits[offset >>> 5]! |= 1 << (offset & 31);
+    else {
+      if (this.#count === this.#list!.length) {
+        const longer = new Uint16Array(this.#count * 2);
+        longer.set(this.#list!);
+        this.#list = longer;
+      }
+      this.#list![this.#count++] = offset;
     }
   }
 
   get offsets(): Offsets {
-    return this.#bits ? { bits: this.#bits } : { list: this.#list! };
+    return this.#bits ? { bits: this.#bits } : { list: this.#list!.subarray(0, this.#count) };
   }
 
   get last(): number {

@@ -1,6 +1,6 @@
 import { Kysely } from 'kysely';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { bucketOf, findInDigestBlock } from '../index/digests.js';
+import { bucketOf, digestBlockId, findInDigestBlock } from '../index/digests.js';
 import { HotSegment } from '../index/hot-segment.js';
 import type { Offsets } from '../index/offsets.js';
 import { decodePage } from '../index/recent-page.js';
@@ -12,8 +12,8 @@ import { nodeSqliteDialect } from '../store/sqlite-dialect.js';
 
 interface IndexTables {
   segments: { above: number; last: number; first_time: number; last_time: number; times: Uint8Array };
-  terms: { segment: number; kind: number; first: Uint8Array; block: Uint8Array };
-  digests: { segment: number; kind: number; bucket: number; block: Uint8Array };
+  terms: { id: number; segment: number; kind: number; first: Uint8Array; block: Uint8Array };
+  digests: { id: number; block: Uint8Array };
   recent: { last: number; page: string };
 }
 
@@ -128,13 +128,13 @@ class SealedSegment implements SearchedSegment {
   }
 
   candidates(kind: DigestKind, digest: number): number[] {
-    const row = this.statements.digests.get(this.above, DIGEST_KINDS.indexOf(kind), bucketOf(digest)) as
-      { block: Uint8Array } | undefined;
+    const id = digestBlockId(this.above, DIGEST_KINDS.indexOf(kind), bucketOf(digest));
+    const row = this.statements.digests.get(id) as { block: Uint8Array } | undefined;
     return row ? findInDigestBlock(row.block, digest) : [];
   }
 }
 
-/** What sealed segments are read with; parameters are segment, kind, and the value or bucket. */
+/** What sealed segments are read with. */
 class SegmentStatements {
   readonly times: StatementSync;
   readonly term: StatementSync;
@@ -150,15 +150,7 @@ class SegmentStatements {
     const last = terms.where('first', '<=', value).orderBy('first', 'desc');
     this.term = index.prepare(`${last.compile().sql} limit 1`);
     this.terms = prepared(index, terms.orderBy('first'));
-    this.digests = prepared(
-      index,
-      query
-        .selectFrom('digests')
-        .select('block')
-        .where('segment', '=', of)
-        .where('kind', '=', of)
-        .where('bucket', '=', of),
-    );
+    this.digests = prepared(index, query.selectFrom('digests').select('block').where('id', '=', of));
   }
 }
 
