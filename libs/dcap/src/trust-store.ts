@@ -19,6 +19,8 @@ export interface TrustedCertificate {
 
 /** Genuine CAs and TCB signers are less than ten; only verified ones are kept. */
 const MAX_KNOWN = 32;
+/** One certificate has some thousand canonical texts, by the length of its lines; real quotes have two of them. */
+const MAX_TEXTS = 128;
 
 /** Verifies certificates against pinned roots and remembers those of CAs, so that each costs one verification. */
 export class TrustStore {
@@ -70,7 +72,7 @@ export class TrustStore {
     const trusted = this.trusted.get(key) ?? verify();
     if (this.trusted.size < MAX_KNOWN) {
       this.trusted.set(key, trusted);
-      this.parsed.set(block.text, trusted.certificate);
+      if (this.parsed.size < MAX_TEXTS) this.parsed.set(block.text, trusted.certificate);
     }
     return trusted;
   }
