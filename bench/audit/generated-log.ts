@@ -91,19 +91,20 @@ async function* signedGroups(data: SigningData): AsyncGenerator<Buffer[]> {
     { length: SIGNERS },
     () => new Worker(new URL('./signing-thread.js', import.meta.url), { workerData: data }),
   );
-  const waiting = new Map<number, (entries: SignedEntries) => void>();
-  let failed: (error: unknown) => void = () => undefined;
-  const failure = new Promise<never>((_, reject) => (failed = reject));
+  const waiting = new Map<
+    number,
+    { resolve: (entries: SignedEntries) => void; reject: (error: unknown) => void }
+  >();
   for (const worker of workers) {
-    worker.on('message', (entries: SignedEntries) => waiting.get(entries.first)?.(entries));
-    worker.on('error', (error) => failed(error));
+    worker.on('message', (entries: SignedEntries) => waiting.get(entries.first)?.resolve(entries));
+    worker.on('error', (error) => waiting.forEach(({ reject }) => reject(error)));
   }
   const groups: Promise<SignedEntries>[] = [];
   let next = 1;
   const order = (): void => {
     const first = next;
     next = Math.min(first + GROUP, count + 1);
-    groups.push(new Promise((resolve) => waiting.set(first, resolve)));
+    groups.push(new Promise((resolve, reject) => waiting.set(first, { resolve, reject })));
     const request: SigningRequest = { first, last: next - 1 };
     workers[Math.floor(first / GROUP) % SIGNERS]!.postMessage(request);
   };
@@ -112,7 +113,7 @@ async function* signedGroups(data: SigningData): AsyncGenerator<Buffer[]> {
       while (groups.length < AHEAD && next <= count) order();
       const group = groups.shift();
       if (!group) return;
-      const { first, bytes, lengths } = await Promise.race([group, failure]);
+      const { first, bytes, lengths } = await group;
       waiting.delete(first);
       let offset = 0;
       yield lengths.map((length) => {
