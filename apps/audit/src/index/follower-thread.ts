@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { FencedError } from '../store/fenced-error.js';
 import { yieldToRequests } from '../threads/background-priority.js';
 import { openTileStore } from '../tree/tile-store.js';
-import { TreePublisher } from '../tree/tree-publisher.js';
+import { MAX_STEP, TreePublisher } from '../tree/tree-publisher.js';
 import { WitnessClient } from '../tree/witness-client.js';
 import { openFollowedStore } from './followed-store.js';
 import type { FollowerCommand, FollowerData, FollowerMessage } from './follower-messages.js';
@@ -11,6 +11,8 @@ yieldToRequests();
 
 /** Time that commits gather before they are indexed together, in milliseconds: one transaction for each would cost far more. */
 const GATHER_MS = 40;
+/** A page with fewer events than this is the newest: what comes next is gathered first. */
+const FEW = 256;
 /** Time that the index leaves to a checkpoint between two pages, in milliseconds. */
 const YIELD_MS = 20;
 
@@ -60,6 +62,12 @@ function follow(): void {
       return;
     }
     tell({ kind: 'indexed', position: followed.indexer.position });
+    // Under load something has always come meanwhile; without a pause every few events would be a transaction.
+    if (added < FEW) {
+      indexing = false;
+      if (!closing) gathering ??= setTimeout(follow, GATHER_MS);
+      return;
+    }
     // While a checkpoint is being made, it goes first: receipts wait for it.
     if (publishing) setTimeout(() => void step(), YIELD_MS);
     else setImmediate(() => void step());
@@ -80,8 +88,14 @@ async function publishAll(): Promise<void> {
   publishing = true;
   try {
     for (const publisher of publishers) {
-      for (let head = await publisher.publish(); head; head = await publisher.publish()) {
+      let { size } = await publisher.head();
+      for (let behind = true; behind;) {
+        const head = await publisher.publish();
+        if (!head) break;
         tell({ kind: 'checkpoint', log: publisher.log.id, size: head.size });
+        // What came meanwhile is for the next interval: under load there is always something.
+        behind = head.size - size >= MAX_STEP;
+        size = head.size;
       }
     }
   } finally {

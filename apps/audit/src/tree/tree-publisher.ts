@@ -22,7 +22,8 @@ import { CHECKPOINT, type TileStore } from './tile-store.js';
 import type { TreeSource } from './tree-source.js';
 import type { WitnessClient } from './witness-client.js';
 
-const MAX_STEP = 256 * 64;
+/** Entries that one checkpoint adds at most; a publisher that is further behind makes several. */
+export const MAX_STEP = 256 * 64;
 
 /**
  * Publishes one log as tiles, in Sunlight's order of durable steps: entries that are committed, then tiles, then where there
