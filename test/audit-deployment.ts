@@ -30,7 +30,7 @@ const ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 export const ORIGIN = 'siegel.test/default';
 const USERS = ['audit', 'emitter', 'auditor', 'operator'] as const;
 /** With V8's defaults the process keeps garbage of several times its live heap; with these it stays below 300 MiB. */
-const MEMORY_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=192'];
+const MEMORY_FLAGS = ['--max-semi-space-size=8', '--max-old-space-size=192', '--single-threaded-gc'];
 type User = (typeof USERS)[number];
 
 function findRoot(from: string): string {
