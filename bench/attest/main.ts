@@ -8,6 +8,7 @@ import { HttpsJson } from '../../apps/cli/src/demo/https-json.js';
 import { SimulatedEnclave } from '../../apps/cli/src/demo/simulated-enclave.js';
 import { LocalDeployment, VAULT } from '../../apps/cli/src/up/deployment.js';
 import { cpuSeconds, residentMiB } from '../measure/process-usage.js';
+import { latencyBetween, scrapeHistogram } from '../measure/service-latency.js';
 import { percentile, round } from '../measure/statistics.js';
 import { httpRequest, RawConnection } from './connection.js';
 import { cryptoFloorMs } from './crypto-floor.js';
@@ -127,6 +128,12 @@ async function measure(deployment: LocalDeployment, load: Load, say: (text: stri
   };
   say('warming up ...');
   await drive(Math.min(3_000, load.count), []);
+  const own = () =>
+    Promise.all([
+      scrapeHistogram(`http://127.0.0.1:${ports.verifier}`, 'siegel_verdict_seconds'),
+      scrapeHistogram(`http://127.0.0.1:${ports.audit}`, 'siegel_audit_commit_seconds'),
+    ]);
+  const [verdicts, commits] = await own();
   const pids = { ...deployment.pids, client: process.pid } as Record<string, number>;
   const before = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSeconds(pid)]));
   const latencies: number[] = [];
@@ -139,6 +146,8 @@ async function measure(deployment: LocalDeployment, load: Load, say: (text: stri
       round(((cpuSeconds(pid) - before[name]!) * 1_000) / load.count, 3),
     ]),
   );
+  const [verdictsAfter, commitsAfter] = await own();
+  const whole = { p50Ms: round(percentile(latencies, 0.5)), p99Ms: round(percentile(latencies, 0.99)) };
   const memory = Object.fromEntries(
     Object.entries(deployment.pids).map(([name, pid]) => [name, residentMiB(pid!)]),
   );
@@ -149,8 +158,13 @@ async function measure(deployment: LocalDeployment, load: Load, say: (text: stri
     concurrency: load.concurrency,
     tenant,
     perSecond: Math.round(load.count / seconds),
-    p50Ms: round(percentile(latencies, 0.5)),
-    p99Ms: round(percentile(latencies, 0.99)),
+    ...whole,
+    // The client waits for key-release, which waits for the other two.
+    latencyMs: {
+      'key-release, whole request': whole,
+      'quote-verifier, verdict': latencyBetween(verdicts, verdictsAfter),
+      'audit, group commit': latencyBetween(commits, commitsAfter),
+    },
     cpuMsPerAttest: cpu,
     residentMiB: memory,
   };
@@ -180,6 +194,9 @@ function show(report: Awaited<ReturnType<typeof measure>> & { cryptoFloorMs: num
   const lines = [
     `${report.perSecond} attests/s at ${report.concurrency} in flight (${report.attests} attests, ${report.failed} failed)`,
     `p50 ${report.p50Ms} ms, p99 ${report.p99Ms} ms`,
+    ...Object.entries(report.latencyMs).map(
+      ([service, { p50Ms, p99Ms }]) => `  ${service.padEnd(27)} p50 ${p50Ms} ms, p99 ${p99Ms} ms`,
+    ),
     'CPU per attest (ms):',
     ...Object.entries(report.cpuMsPerAttest).map(([name, ms]) => `  ${name.padEnd(16)} ${ms}`),
     `  ${'bare cryptography'.padEnd(16)} ${report.cryptoFloorMs}`,
