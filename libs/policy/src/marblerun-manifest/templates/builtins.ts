@@ -1,6 +1,6 @@
 import { show, sprint, sprintf } from './printing.js';
 import { TemplateError } from './template-error.js';
-import { isDictionary, isTrue, NO_VALUE, SecretPart, typeName, type Value } from './values.js';
+import { asBytes, isDictionary, isTrue, NO_VALUE, SecretPart, typeName, type Value } from './values.js';
 
 /** A function of a template; its error becomes `error calling NAME: …`. */
 export interface TemplateFunction {
@@ -55,12 +55,7 @@ function element(value: Value, key: Value): Value {
     if (typeof key !== 'string') throw new TemplateError(`value has type ${typeName(key)}; should be string`);
     return value.get(key);
   }
-  const bytes =
-    typeof value === 'string'
-      ? Buffer.from(value, 'latin1')
-      : value instanceof SecretPart
-        ? value.bytes
-        : value;
+  const bytes = asBytes(value);
   if (!Buffer.isBuffer(bytes)) throw new TemplateError(`can't index item of type ${typeName(value)}`);
   if (typeof key !== 'bigint') throw new TemplateError(`cannot index slice/array with type ${typeName(key)}`);
   const found = key < 0n ? undefined : bytes[Number(key)];

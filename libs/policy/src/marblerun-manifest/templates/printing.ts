@@ -1,5 +1,5 @@
 import { quoted } from './template-error.js';
-import { NO_VALUE, SecretPart, type Value } from './values.js';
+import { asBytes, NO_VALUE, SecretPart, type Value } from './values.js';
 
 /** Says that a value has no printed form of ours; the caller makes it an error of the template. */
 export class Unprintable extends Error {}
@@ -59,12 +59,7 @@ export function sprintf(format: string, values: readonly Value[]): string {
 }
 
 function verbatim(verb: string, value: Value): string {
-  const bytes =
-    typeof value === 'string'
-      ? Buffer.from(value, 'latin1')
-      : value instanceof SecretPart
-        ? value.bytes
-        : value;
+  const bytes = asBytes(value);
   switch (verb) {
     case 'v':
       return show(value);

@@ -122,3 +122,9 @@ export function isTrue(value: Value): boolean {
   if (isDictionary(value)) return value.names().length > 0;
   return true;
 }
+
+/** Text and parts of secrets as their bytes, which is how functions of Go see them; any other value as it is. */
+export function asBytes(value: Value): Value {
+  if (typeof value === 'string') return Buffer.from(value, 'latin1');
+  return value instanceof SecretPart ? value.bytes : value;
+}
